@@ -1,0 +1,39 @@
+// How the library is bundled and how tests are run. The declarations beside the bundles are made by scripts/build.mjs.
+import { defineConfig } from 'vitest/config';
+import manifest from './package.json' with { type: 'json' };
+
+const dependencies = Object.keys(manifest.dependencies);
+
+export default defineConfig({
+  build: {
+    target: 'es2022',
+    minify: false, // a library: whoever bundles it minifies it, and everybody else can read it
+    sourcemap: true,
+    reportCompressedSize: false,
+    lib: {
+      entry: {
+        node: 'src/node.ts',
+        browser: 'src/browser.ts',
+        backend: 'src/backend.ts',
+        memory: 'backends/memory.ts',
+        testing: 'src/testing.ts',
+        cli: 'src/cli/main.ts',
+      },
+      formats: ['es'],
+    },
+    rolldownOptions: {
+      platform: 'node', // keeps require() of Node's modules working in what the CLI bundles; other entries have none
+      external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
+      output: {
+        chunkFileNames: 'chunks/[name].js',
+        banner: (chunk) => (chunk.isEntry && chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
+      },
+    },
+  },
+  resolve: { conditions: ['node'], mainFields: ['module', 'main'] },
+  test: {
+    // Generous, since the machine may be busy: what must be fast is measured in bench/, not asserted here.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
