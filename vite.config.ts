@@ -1,4 +1,5 @@
 // How the library is bundled and how tests are run. The declarations beside the bundles are made by scripts/build.mjs.
+import { isBuiltin } from 'node:module';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 
@@ -23,7 +24,7 @@ export default defineConfig({
     },
     rolldownOptions: {
       platform: 'node', // keeps require() of Node's modules working in what the CLI bundles; other entries have none
-      external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
+      external: (id) => isBuiltin(id) || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
       output: {
         chunkFileNames: 'chunks/[name].js',
         banner: (chunk) => (chunk.isEntry && chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),

@@ -7,6 +7,9 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 
+/** What rolldown imports for syntax that Node 20 lacks, e.g. `await using`; it brings them itself. */
+const LOWERING_HELPERS = '@oxc-project/runtime/';
+
 /**
  * Makes a program that plain Node runs, e.g. as a child process of a test.
  * @param {string} entry a TypeScript file
@@ -17,7 +20,7 @@ export async function bundle(entry) {
   const build = await rolldown({
     input: source,
     platform: 'node',
-    external: (id) => !id.startsWith('.') && !isAbsolute(id),
+    external: (id) => !id.startsWith('.') && !isAbsolute(id) && !id.startsWith(LOWERING_HELPERS),
     transform: { target: 'node20' },
     plugins: [importMetaOfSource],
   });
