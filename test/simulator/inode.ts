@@ -93,9 +93,8 @@ function survivors({ at, data }: Write, random: Random): [from: number, to: numb
 /** Applies what survives of one operation. */
 function survive(content: Content, op: FileOp, loss: Loss, random: Random): void {
   if (loss === 'everything') return;
-  if (loss === 'nothing') return apply(content, op);
-  if ('truncate' in op) {
-    if (random.chance(0.5)) apply(content, op);
+  if (loss === 'nothing' || 'truncate' in op) {
+    if (loss === 'nothing' || random.chance(0.5)) apply(content, op);
     return;
   }
   for (const [from, to] of survivors(op, random)) content.write(op.at + from, op.data.subarray(from, to));
