@@ -16,7 +16,10 @@ async function write(disk: SimDisk, path: string, content: string, flag: 'wx' | 
 }
 
 /** What is found at `path` after a crash, over many seeds. */
-async function outcomes(path: string, program: (disk: SimDisk, clock: SimClock) => Promise<unknown>): Promise<Set<string | undefined>> {
+async function outcomes(
+  path: string,
+  program: (disk: SimDisk, clock: SimClock) => Promise<unknown>,
+): Promise<Set<string | undefined>> {
   const found = new Set<string | undefined>();
   for (const seed of seeds) {
     const clock = new SimClock();

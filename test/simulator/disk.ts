@@ -124,7 +124,12 @@ export class SimDisk implements Disk {
 
   write(file: number, bytes: Bytes, offset: number, length: number): Promise<number> {
     const handle = this.handles.get(file);
-    return this.calls.make('write', handle?.path ?? '', (fault) => this.writeNow(handle, bytes, offset, length, fault), true);
+    return this.calls.make(
+      'write',
+      handle?.path ?? '',
+      (fault) => this.writeNow(handle, bytes, offset, length, fault),
+      true,
+    );
   }
 
   read(file: number, bytes: Bytes, offset: number, length: number, position: number): Promise<number> {
@@ -133,7 +138,8 @@ export class SimDisk implements Disk {
       if (!handle) throw failure('EBADF', 'read', String(file));
       if (fault && fault !== 'short') throw failure(fault, 'read', handle.path);
       const available = handle.inode.view().subarray(position, position + length);
-      const taken = fault && available.length > 1 ? available.subarray(0, 1 + this.random.below(available.length - 1)) : available;
+      const taken =
+        fault && available.length > 1 ? available.subarray(0, 1 + this.random.below(available.length - 1)) : available;
       bytes.set(taken, offset);
       return taken.length;
     });
@@ -234,7 +240,12 @@ export class SimDisk implements Disk {
     const handle = this.handles.get(file);
     try {
       for (let at = 0; at < bytes.length; ) {
-        at += this.calls.makeNow('write', path, (fault) => this.writeNow(handle, bytes, at, bytes.length - at, fault), true);
+        at += this.calls.makeNow(
+          'write',
+          path,
+          (fault) => this.writeNow(handle, bytes, at, bytes.length - at, fault),
+          true,
+        );
       }
       this.calls.makeNow('fdatasync', path, (fault) => this.syncNow('fdatasync', handle, this.media.order(), fault));
     } finally {
@@ -266,7 +277,13 @@ export class SimDisk implements Disk {
     return file;
   }
 
-  private writeNow(handle: Handle | undefined, bytes: Bytes, offset: number, length: number, fault: Fault | undefined): number {
+  private writeNow(
+    handle: Handle | undefined,
+    bytes: Bytes,
+    offset: number,
+    length: number,
+    fault: Fault | undefined,
+  ): number {
     if (!handle?.writable) throw failure('EBADF', 'write', handle?.path ?? '');
     const { inode, path, position } = handle;
     // A failed write may have written something all the same.

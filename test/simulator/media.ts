@@ -152,7 +152,9 @@ export class Media {
   /** Every file with its bytes: as processes see them, or as they would be if nothing unsynced survived. */
   files(which: 'live' | 'durable'): Map<string, Bytes> {
     const files = new Map<string, Bytes>();
-    this.walk(this.root, which, '', (path, inode) => files.set(path, which === 'live' ? inode.view() : inode.durableView()));
+    this.walk(this.root, which, '', (path, inode) =>
+      files.set(path, which === 'live' ? inode.view() : inode.durableView()),
+    );
     return files;
   }
 
@@ -165,7 +167,12 @@ export class Media {
     return Math.max(0, this.capacity - used);
   }
 
-  private walk(folder: Folder, which: 'live' | 'durable', prefix: string, visit: (path: string, inode: Inode) => void): void {
+  private walk(
+    folder: Folder,
+    which: 'live' | 'durable',
+    prefix: string,
+    visit: (path: string, inode: Inode) => void,
+  ): void {
     for (const [name, node] of folder[which]) {
       if (node instanceof Folder) this.walk(node, which, `${prefix}/${name}`, visit);
       else visit(`${prefix}/${name}`, node);
