@@ -24,15 +24,15 @@ export async function bundle(entry) {
     transform: { target: 'node20' },
     plugins: [importMetaOfSource],
   });
-  const { output } = await build.generate({ format: 'esm', sourcemap: 'inline', codeSplitting: false });
-  await build.close();
-
   // Beside the packages that the entry's own package.json names, so that Node finds them from there.
   const home = packageFolder(source);
   const name = relative(home, source)
     .replace(/\.[^.]+$/, '')
     .replace(/[/\\]/g, '-');
   const program = join(home, 'node_modules/.cache/tidemark', `${name}.mjs`);
+  const { output } = await build.generate({ file: program, format: 'esm', sourcemap: 'inline', codeSplitting: false });
+  await build.close();
+
   const unfinished = `${program}.${process.pid}.${unfinishedCount++}`; // others may be running the one that is there
   await mkdir(dirname(program), { recursive: true });
   await writeFile(unfinished, output[0].code);
