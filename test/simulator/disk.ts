@@ -13,7 +13,7 @@ interface Handle {
   readonly inode: Inode;
   readonly path: string;
   position: number;
-  readonly writable: boolean;
+  readonly flag: OpenFlag;
 }
 
 export class SimDisk implements Disk {
@@ -135,7 +135,7 @@ export class SimDisk implements Disk {
   read(file: number, bytes: Bytes, offset: number, length: number, position: number): Promise<number> {
     const handle = this.handles.get(file);
     return this.calls.make('read', handle?.path ?? '', (fault) => {
-      if (!handle) throw failure('EBADF', 'read', String(file));
+      if (!handle || handle.flag === 'wx') throw failure('EBADF', 'read', String(file));
       if (fault && fault !== 'short') throw failure(fault, 'read', handle.path);
       const available = handle.inode.view().subarray(position, position + length);
       const taken =
@@ -166,7 +166,8 @@ export class SimDisk implements Disk {
       'truncate',
       path,
       (fault) => {
-        if (!handle?.writable) throw failure('EBADF', 'truncate', path);
+        if (!handle) throw failure('EBADF', 'truncate', path);
+        if (handle.flag === 'r') throw failure('EINVAL', 'truncate', path);
         if (fault) throw failure(fault, 'truncate', path);
         handle.inode.truncate(this.media.order(), size);
       },
@@ -273,7 +274,7 @@ export class SimDisk implements Disk {
     if (!node) throw failure('ENOENT', 'open', path);
     let file = 3;
     while (this.handles.has(file)) file++; // the lowest free number, as POSIX has it
-    this.handles.set(file, { inode: node, path, position: 0, writable: flag !== 'r' });
+    this.handles.set(file, { inode: node, path, position: 0, flag });
     return file;
   }
 
@@ -284,7 +285,7 @@ export class SimDisk implements Disk {
     length: number,
     fault: Fault | undefined,
   ): number {
-    if (!handle?.writable) throw failure('EBADF', 'write', handle?.path ?? '');
+    if (!handle || handle.flag === 'r') throw failure('EBADF', 'write', handle?.path ?? '');
     const { inode, path, position } = handle;
     // A failed write may have written something all the same.
     let taken = fault ? this.random.below(length) : length;
