@@ -35,10 +35,12 @@ export async function ensurePackages(folder = root) {
     throw new Error(`npm ci failed in ${folder}`);
 }
 
-// Compares what npm says it installed with the lock file: a checkout changes times, and `npm install` writes the two
-// files in either order, so their ages tell nothing.
-/** @param {string} folder */
-function isInstalled(folder) {
+/**
+ * Compares what npm says it installed with the lock file: a checkout changes times, and `npm install` writes the two
+ * files in either order, so their ages tell nothing.
+ * @param {string} folder
+ */
+export function isInstalled(folder) {
   try {
     const wanted = packagesIn(join(folder, 'package-lock.json'));
     const found = packagesIn(join(folder, 'node_modules/.package-lock.json'));
