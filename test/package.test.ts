@@ -23,8 +23,8 @@ let tarball: Buffer;
 let files: string[];
 
 beforeAll(async () => {
-  await ensureBuilt();
   project = await mkdtemp(join(tmpdir(), 'tidemark-package-'));
+  await ensureBuilt();
   const packed = await exec('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
     cwd: root,
   });
