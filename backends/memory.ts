@@ -1,0 +1,195 @@
+// A store in memory: the same contract and nothing durable. Several backends may share one, as tabs share a database; alone
+// it keeps nothing, since nobody could read it. In the browser's core bundle: it knows no platform and stays small.
+import {
+  type Backend,
+  type Bytes,
+  concatBytes,
+  type StoredBytes,
+  type StoredCheckpoint,
+  type StoredLog,
+  type VersionVector,
+} from '../src/backend';
+
+/** What several backends share, and what tests look into. */
+export interface MemoryStore {
+  /** Lines of commits that the checkpoints kept do not make superfluous, in the order in which they were appended. */
+  commits(): Bytes[];
+  quarantined(): { bytes: Bytes; why: string }[];
+}
+
+interface Commit {
+  readonly writer: string;
+  readonly index: number;
+  readonly line: Bytes;
+}
+
+interface Checkpoint {
+  readonly generation: number;
+  readonly bytes: Bytes;
+  readonly covers: VersionVector;
+}
+
+interface Listener {
+  /** Whose it is: a backend does not hear itself. */
+  readonly of: Backend;
+  readonly hear: (commit: Bytes) => void;
+}
+
+class Store implements MemoryStore {
+  venue?: string;
+  generation = 0;
+  /** Newest first, at most two. */
+  checkpoints: Checkpoint[] = [];
+  /** By writer and index. */
+  readonly lines = new Map<string, Commit>();
+  readonly kept: { bytes: Bytes; why: string }[] = [];
+  readonly listeners = new Set<Listener>();
+
+  /** With a line of no bytes it goes. */
+  put(commit: Commit): void {
+    const key = `${commit.writer} ${commit.index}`;
+    if (commit.line.length) this.lines.set(key, commit);
+    else this.lines.delete(key);
+  }
+
+  quarantine(bytes: Bytes, why: string): string {
+    const at = this.kept.findIndex((other) => `${other.bytes}` === `${bytes}`);
+    return `memory:${at < 0 ? this.kept.push({ bytes: bytes.slice(), why }) - 1 : at}`;
+  }
+
+  commits(): Bytes[] {
+    return [...this.lines.values()].map(({ line }) => line.slice());
+  }
+
+  quarantined(): { bytes: Bytes; why: string }[] {
+    return [...this.kept];
+  }
+}
+
+/** A store for several backends: `memoryBackend(store)`. */
+export const memoryStore = (): MemoryStore => new Store();
+
+const covers = (vector: VersionVector | undefined, { writer, index }: { writer: string; index: number }): boolean =>
+  (vector?.[writer] ?? -1) >= index;
+
+/** A backend in memory. Those with the same `store` see each other's commits; without one, nothing is kept. */
+export function memoryBackend(store?: MemoryStore): Backend {
+  const mine = (store ?? memoryStore()) as Store;
+  let making: Promise<unknown> | undefined;
+
+  function put(bytes: Bytes, { writer, index }: { writer: string; index: number }): void {
+    if (!store) return;
+    const line = bytes.slice();
+    mine.put({ writer, index, line });
+    for (const listener of mine.listeners) {
+      if (listener.of !== backend) Promise.resolve().then(() => mine.listeners.has(listener) && listener.hear(line.slice()));
+    }
+  }
+
+  const stored = <T>(name: string, get: () => Bytes, remove: () => void, more: T): T & StoredBytes =>
+    Object.assign(
+      {
+        name,
+        get size() {
+          return get().length;
+        },
+        async *stream() {
+          yield get().slice();
+        },
+        async retire(why: string) {
+          mine.quarantine(get(), why);
+          remove();
+        },
+      },
+      more,
+    );
+
+  function storedCheckpoint(checkpoint: Checkpoint): StoredCheckpoint {
+    const { generation, bytes } = checkpoint;
+    const remove = () => {
+      mine.checkpoints = mine.checkpoints.filter((other) => other !== checkpoint);
+    };
+    const read = async (offset: number, length: number) => {
+      if (offset < 0 || offset + length > bytes.length) throw new RangeError(`checkpoint.${generation} ends at ${bytes.length}`);
+      return bytes.slice(offset, offset + length);
+    };
+    return stored(`checkpoint.${generation}`, () => bytes, remove, { generation, read });
+  }
+
+  function storedLog(generation: number, commits: readonly Commit[]): StoredLog {
+    let bytes = concatBytes(commits.map(({ line }) => line));
+    async function cut(size: number): Promise<void> {
+      bytes = bytes.slice(0, size);
+      let left = size;
+      for (const commit of commits) {
+        mine.put({ ...commit, line: commit.line.slice(0, Math.max(0, left)) });
+        left -= commit.line.length;
+      }
+    }
+    return stored(`log.${generation}`, () => bytes, () => cut(0), { generation, cut });
+  }
+
+  async function make(lines: AsyncIterable<Bytes>, vector: VersionVector): Promise<StoredCheckpoint | undefined> {
+    const pieces: Bytes[] = [];
+    for await (const piece of lines) pieces.push(piece.slice());
+    const [standing] = mine.checkpoints;
+    if (Object.entries(standing?.covers ?? {}).some(([writer, index]) => !covers(vector, { writer, index }))) return undefined;
+    const next = { generation: ++mine.generation, bytes: concatBytes(pieces), covers: { ...vector } };
+    if (store) mine.checkpoints = standing ? [next, standing] : [next];
+    for (const commit of mine.lines.values()) if (covers(standing?.covers, commit)) mine.put({ ...commit, line: new Uint8Array() });
+    return storedCheckpoint(next);
+  }
+
+  const backend: Backend = {
+    target: 'memory',
+    exclusive: false,
+
+    async open(venue) {
+      const [newest, before] = mine.checkpoints;
+      const commits = [...mine.lines.values()];
+      const logs = [
+        storedLog(newest?.generation ?? 0, commits.filter((commit) => !covers(newest?.covers, commit))),
+        storedLog(before?.generation ?? 0, commits.filter((commit) => covers(newest?.covers, commit))),
+      ];
+      return {
+        checkpoints: mine.checkpoints.map(storedCheckpoint),
+        logs: logs.filter(({ size }) => size),
+        notes: [],
+        venue: (mine.venue ??= venue),
+      };
+    },
+
+    async append(commit, at) {
+      put(commit, at);
+    },
+
+    appendNow: put,
+
+    checkpoint(lines, vector) {
+      const made = make(lines, vector);
+      making = made.catch(() => {});
+      return made;
+    },
+
+    onAppend(hear) {
+      const listener = { of: backend, hear };
+      mine.listeners.add(listener);
+      return () => mine.listeners.delete(listener);
+    },
+
+    async quarantine(bytes, why) {
+      return mine.quarantine(bytes, why);
+    },
+
+    async usage() {
+      const all = [...mine.commits(), ...[...mine.checkpoints, ...mine.kept].map(({ bytes }) => bytes)];
+      return { bytes: all.reduce((sum, { length }) => sum + length, 0) };
+    },
+
+    async close() {
+      for (const listener of mine.listeners) if (listener.of === backend) mine.listeners.delete(listener);
+      await making;
+    },
+  };
+  return backend;
+}

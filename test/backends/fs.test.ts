@@ -1,0 +1,4 @@
+import { backendContract } from '../backend-contract';
+import { makeFsWorld } from './helpers/fs-world';
+
+backendContract('fs', makeFsWorld);
