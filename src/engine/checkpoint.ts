@@ -1,0 +1,280 @@
+// Making a checkpoint: what was durable when it began, in key order, in slices that leave the thread to others. Chunks that nothing changed
+// are copied, neither encoded nor hashed again. Writes go on meanwhile: regions remember what their slots held (RegionState.capture).
+import type { StoredCheckpoint } from '../backend';
+import type { Bytes } from '../base/bytes';
+import type { Clock, Crypto } from '../base/seams';
+import { TOMBSTONE } from '../lattice/joins';
+import { type ChunkMeta, type Columns, encodeChunk, type RegionMeta } from '../log/checkpoint';
+import { encodeEntry, type StoredEntry } from '../log/entries';
+import { digestOf } from '../log/line';
+import { found, storable } from '../log/values';
+import { Base, Chunk, MOVED } from './base';
+import { chunkBytes, chunkBytesMin, sortKeys } from './limits';
+import { mergeRuns } from './order';
+import { CHANGED, DIRTY, UNKNOWN } from './overlay';
+import { turns } from './recovery';
+import { Hidden, type RegionState, type Was } from './region';
+
+export interface CheckpointOptions {
+  clock: Clock;
+  crypto: Crypto;
+  regions: readonly RegionState[];
+  /** Stamp of the checkpoint: nothing in it is newer. */
+  time: number;
+  /** Tombstones older than this stamp are forgotten. */
+  forgetBefore: number;
+  /** Where the bytes of chunks are that are no longer in memory. */
+  source: StoredCheckpoint | undefined;
+}
+
+interface Made {
+  chunk: Chunk;
+  /** Where it is in the new checkpoint. */
+  offset: number;
+}
+
+/** One checkpoint in the making. Between `begin` (in the constructor) and `finish` or `abandon`, regions capture what changes. */
+export class CheckpointBuilder {
+  readonly metas: RegionMeta[] = [];
+  copied = 0;
+  chunks = 0;
+  private readonly made = new Map<RegionState, Made[]>();
+  private readonly passes = new Map<RegionState, number>();
+  private offset = 0;
+  private readonly turn: () => Promise<void> | undefined;
+
+  constructor(private readonly options: CheckpointOptions) {
+    this.turn = turns(options.clock);
+    for (const region of options.regions) {
+      const pass = region.changedBit;
+      this.passes.set(region, pass);
+      region.changedBit = pass === CHANGED[0] ? CHANGED[1] : CHANGED[0];
+      region.capture = new Map();
+    }
+  }
+
+  /** The chunk lines of all regions; the signed line is the caller's. */
+  async *lines(): AsyncGenerator<Bytes> {
+    const regions = [...this.options.regions].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const region of regions) {
+      const made: Made[] = [];
+      for await (const { chunk, bytes } of this.region(region)) {
+        made.push({ chunk, offset: this.offset });
+        this.chunks++;
+        this.offset += bytes.length + 1;
+        yield bytes;
+        yield newline;
+      }
+      if (made.length === 0) continue;
+      this.made.set(region, made);
+      this.metas.push({
+        region: region.name,
+        version: region.version,
+        join: typeof region.join === 'function' ? 'custom' : region.declared ? region.join : region.storedJoin,
+        chunks: made.map(({ chunk }) => chunk.meta),
+      });
+    }
+  }
+
+  /** It stands: the regions go on from it. */
+  finish(): void {
+    const { time, forgetBefore } = this.options;
+    for (const [region, pass] of this.passes) {
+      region.countAll();
+      const made = this.made.get(region) ?? [];
+      for (const { chunk, offset } of made) chunk.offset = offset;
+      region.base = new Base(
+        made.map(({ chunk }) => chunk),
+        time,
+      );
+      region.capture = undefined;
+      const { overlay } = region;
+      for (let slot = 0; slot < overlay.keys.length; slot++) {
+        overlay.flags[slot]! &= ~pass;
+        if (overlay.values[slot] !== TOMBSTONE || overlay.stamps[slot]! >= forgetBefore) continue;
+        const key = overlay.keys[slot];
+        // Not in the checkpoint, not changed since, not in a fork: nothing remembers it any more.
+        const idle = key !== undefined && !(overlay.flags[slot]! & (DIRTY | CHANGED[0] | CHANGED[1]));
+        if (idle && region.durable(slot).value === TOMBSTONE && !region.base.find(key)) overlay.remove(slot);
+      }
+    }
+  }
+
+  /** It came to nothing: what had changed is still to be checkpointed. */
+  abandon(): void {
+    for (const [region, pass] of this.passes) {
+      region.capture = undefined;
+      const { flags } = region.overlay;
+      for (let slot = 0; slot < flags.length; slot++) if (flags[slot]! & pass) flags[slot]! |= region.changedBit;
+      for (let slot = 0; slot < flags.length; slot++) flags[slot]! &= ~pass;
+    }
+  }
+
+  private async *region(region: RegionState): AsyncGenerator<{ chunk: Chunk; bytes: Bytes }> {
+    const changed = mergeRuns(await this.changedKeys(region), {});
+    let next = changed.next();
+    const old = region.base.chunks;
+    const output = new Output(this.options, region.version);
+    for (let i = 0; i < Math.max(1, old.length); i++) {
+      const chunk = old[i];
+      const end = old[i + 1]?.meta.firstKey;
+      const touched = !next.done && (end === undefined || next.value < end);
+      if (chunk && !touched && output.bytes === 0) {
+        const bytes = chunk.bytes ?? (await this.reread(chunk));
+        if (bytes) {
+          this.copied++;
+          yield { chunk, bytes };
+          await this.turn();
+          continue;
+        }
+      }
+      const columns = chunk?.load();
+      for (let at = 0; ; ) {
+        const key = columns?.keys[at];
+        const write = !next.done && (end === undefined || next.value < end) ? next.value : undefined;
+        if (key === undefined && write === undefined) break;
+        if (write !== undefined && (key === undefined || write <= key)) {
+          const same = write === key;
+          this.add(output, region, write, same ? columns! : undefined, at);
+          if (same) at++;
+          next = changed.next();
+        } else this.add(output, region, key!, columns!, at++);
+        if (output.bytes >= chunkBytes) {
+          yield output.take();
+          await this.turn();
+        }
+      }
+      // A small rest is carried into the next chunk.
+      if (output.bytes >= chunkBytesMin || (output.bytes > 0 && i >= old.length - 1)) {
+        yield output.take();
+        await this.turn();
+      }
+    }
+  }
+
+  /** The entry of a key as it was when this checkpoint began. */
+  private add(output: Output, region: RegionState, key: string, columns: Columns | undefined, at: number): void {
+    const slot = region.overlay.index.get(key);
+    if (slot !== undefined) {
+      const inBase = columns?.values[at];
+      region.count(slot, columns !== undefined && typeof inBase !== 'symbol');
+      const was = region.capture!.get(slot) ?? region.durable(slot);
+      if (was.value !== UNKNOWN) {
+        output.add(was.value instanceof Hidden ? was.value.entry : stored(region, slot, key, was), true);
+        return;
+      }
+    }
+    if (!columns) return;
+    const odd = columns.odd.get(at);
+    const { version } = columns;
+    const entry = odd ?? { key, value: columns.values[at], stamp: columns.stamps[at]!, tagged: false, version, epoch: 0 };
+    output.add(entry, false);
+  }
+
+  /** Sorted runs of the keys that changed durably since the last checkpoint, collected in slices. */
+  private async changedKeys(region: RegionState): Promise<string[][]> {
+    const { overlay } = region;
+    const pass = this.passes.get(region)!;
+    const runs: string[][] = [];
+    let run: string[] = [];
+    for (let slot = 0, slots = overlay.keys.length; slot < slots; slot++) {
+      if (overlay.flags[slot]! & pass) run.push(overlay.keys[slot]!);
+      if (run.length < sortKeys && slot < slots - 1) continue;
+      runs.push(run.sort());
+      run = [];
+      await this.turn();
+    }
+    return runs;
+  }
+
+  /** The bytes of an unchanged chunk whose entries were decoded. Undefined if the store cannot give them any more: then memory can. */
+  private async reread(chunk: Chunk): Promise<Bytes | undefined> {
+    try {
+      const bytes = await this.options.source!.read(chunk.offset, chunk.meta.length);
+      return digestOf(this.options.crypto, bytes) === chunk.meta.digest ? bytes : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const newline = Uint8Array.of(10);
+
+function stored(region: RegionState, slot: number, key: string, was: Was): StoredEntry {
+  const entry = region.entryAt(slot);
+  if (entry.stamp === was.stamp) return entry;
+  // Written since: what it was, is known by value and stamp.
+  storable(was.value === TOMBSTONE ? 0 : was.value);
+  return { key, value: was.value, stamp: was.stamp, tagged: found.tagged, version: region.version, epoch: was.value === TOMBSTONE ? was.stamp : entry.epoch };
+}
+
+/** Entries on their way into a chunk. */
+class Output {
+  /** Encoded so far. */
+  bytes = 0;
+  private texts: string[] = [];
+  private columns: Columns;
+  private tombstones = 0;
+  private moved = 0;
+  private low = Number.POSITIVE_INFINITY;
+  private high = 0;
+
+  constructor(
+    private readonly options: CheckpointOptions,
+    private readonly version: number,
+  ) {
+    this.columns = this.fresh();
+  }
+
+  private fresh(): Columns {
+    return { keys: [], values: [], stamps: [], version: this.version, odd: new Map() };
+  }
+
+  /** @param inOverlay then it need not be kept here too. */
+  add(entry: StoredEntry, inOverlay: boolean): void {
+    if (entry.value === TOMBSTONE) {
+      if (entry.stamp < this.options.forgetBefore) return;
+      this.tombstones++;
+    }
+    const text = JSON.stringify(encodeEntry(entry, this.options.time, this.version));
+    const { columns } = this;
+    const at = columns.keys.push(entry.key) - 1;
+    columns.values.push(inOverlay ? MOVED : entry.value);
+    columns.stamps.push(entry.stamp);
+    if (inOverlay) this.moved++;
+    else if (entry.tagged || entry.epoch !== 0 || entry.version !== this.version) columns.odd.set(at, entry);
+    if (entry.value !== TOMBSTONE) {
+      this.low = Math.min(this.low, entry.version);
+      this.high = Math.max(this.high, entry.version);
+    }
+    this.texts.push(text);
+    this.bytes += text.length + 1;
+  }
+
+  take(): { chunk: Chunk; bytes: Bytes } {
+    const { columns, texts, tombstones } = this;
+    const bytes = encodeChunk(this.options.time, texts);
+    const meta: ChunkMeta = {
+      firstKey: columns.keys[0]!,
+      count: texts.length,
+      tombstones,
+      length: bytes.length,
+      digest: digestOf(this.options.crypto, bytes),
+      versions: this.high === 0 ? [this.version, this.version] : [this.low, this.high],
+    };
+    // All of it is in the overlay: the order of the keys is what is left to know.
+    if (this.moved === texts.length) Object.assign(columns, { values: allMoved(texts.length), stamps: [] });
+    this.columns = this.fresh();
+    this.texts = [];
+    this.bytes = this.tombstones = this.moved = this.high = 0;
+    this.low = Number.POSITIVE_INFINITY;
+    return { chunk: new Chunk(meta, 0, columns, this.version), bytes };
+  }
+}
+
+let moved: symbol[] = [];
+/** One shared column for all chunks that the overlay has taken over. */
+function allMoved(length: number): symbol[] {
+  if (moved.length < length) moved = new Array(Math.max(length, 1024)).fill(MOVED);
+  return moved;
+}

@@ -1,0 +1,352 @@
+// The live state of one venue, and how it becomes durable: regions and fork, the writer driven by the sweeper, checkpoints when the log has outgrown
+// the state, commits of other writers. Opening and closing in order are venue.ts's.
+import type { Backend, StoredCheckpoint } from '../backend';
+import { type Bytes, encodeUtf8 } from '../base/bytes';
+import { TidemarkError } from '../base/errors';
+import type { Clock, Crypto, Logger } from '../base/seams';
+import type { Identity } from '../identity/identity';
+import { StampClock } from '../lattice/clock';
+import { type CommitLine, verifyChains } from '../log/chain';
+import { encodeIndex } from '../log/checkpoint';
+import { decodeBody, decodeEntry, encodeEntry, type StoredEntry } from '../log/entries';
+import { type CheckpointPayload, encodeLine, parseLine } from '../log/line';
+import { Base, Chunk } from './base';
+import { CheckpointBuilder } from './checkpoint';
+import type { DetachedFork } from './detached';
+import { Events, type FailureInfo } from './events';
+import { Fork } from './fork';
+import { checkpointBytesMin, commitBytesTarget, regionNameMax, retryMsMax, tombstoneMs } from './limits';
+import { type RecoveryReport, type Recovered, turns } from './recovery';
+import { type Host, RegionState } from './region';
+import { Sweeper } from './sweeper';
+import { Writer } from './writer';
+
+export interface EngineOptions {
+  backend: Backend;
+  clock: Clock;
+  crypto: Crypto;
+  identity: Identity;
+  trusted: readonly string[];
+  logger: Logger;
+  freezes: boolean;
+  sweepMs: number;
+  report: RecoveryReport;
+}
+
+export class Engine implements Host {
+  readonly stamps: StampClock;
+  readonly logger: Logger;
+  readonly freezes: boolean;
+  readonly events: Events;
+  readonly fork: Fork;
+  readonly regions = new Map<string, RegionState>();
+  readonly forks = new Set<DetachedFork>();
+  readonly sweeper: Sweeper;
+  writer!: Writer;
+  venue!: string;
+  /** Set once writes are refused. */
+  closed = false;
+  readonly counts = { sweeps: 0, failures: 0, failing: 0, checkpoints: 0 };
+  lastFailure: FailureInfo | undefined;
+  private unsavedFlag = false;
+  private source: StoredCheckpoint | undefined;
+  private logBytes = 0;
+  private nextCheckpointBytes = checkpointBytesMin;
+  private covers: Record<string, [number, string]> = {};
+  private checkpointing: Promise<void> | undefined;
+  private checkpointAsked: { resolve(): void; reject(error: unknown): void }[] = [];
+
+  constructor(readonly options: EngineOptions) {
+    const { clock, logger, freezes, sweepMs } = options;
+    this.logger = logger;
+    this.freezes = freezes;
+    this.stamps = new StampClock(() => clock.now());
+    this.events = new Events(logger);
+    this.fork = new Fork(clock);
+    this.sweeper = new Sweeper({
+      clock,
+      delayMs: sweepMs,
+      retryMsMax,
+      write: (forced) => this.write(forced),
+      unsaved: () => this.fork.unsaved,
+      failed: (error, forced, retryInMs) => this.failed(forced ? 'flush' : 'sweep', error, retryInMs),
+    });
+  }
+
+  /** Lays what was recovered into regions, and begins a new chain on it. */
+  async load(recovered: Recovered, proposedVenue: string): Promise<void> {
+    const { backend, clock, crypto, identity, report } = this.options;
+    this.venue = recovered.venue ?? proposedVenue;
+    this.source = recovered.source;
+    this.logBytes = recovered.logBytes;
+    this.nextCheckpointBytes = Math.max(checkpointBytesMin, recovered.source?.size ?? 0);
+    this.stamps.observe(recovered.time);
+    recovered.regions.forEach(({ region: name, version, join, chunks: metas }, r) => {
+      const region = this.region(name);
+      region.version = version;
+      region.storedJoin = join;
+      if (join !== 'custom') region.join = join as 'lww';
+      const chunks = metas.flatMap((meta, c) => {
+        const bytes = recovered.chunks[r]![c];
+        return bytes ? new Chunk(meta, 0, bytes, version) : [];
+      });
+      region.setBase(new Base(chunks, recovered.time));
+      report.entries += chunks.reduce((sum, { meta }) => sum + meta.count, 0);
+    });
+    // Chunks stand in the order of the index, each followed by "\n".
+    let offset = 0;
+    recovered.regions.forEach(({ region, chunks: metas }) => {
+      const byDigest = new Map(this.regions.get(region)!.base.chunks.map((chunk) => [chunk.meta, chunk]));
+      for (const meta of metas) {
+        const chunk = byDigest.get(meta);
+        if (chunk) chunk.offset = offset;
+        offset += meta.length + 1;
+      }
+    });
+    const turn = turns(clock);
+    const heads: Record<string, number> = {};
+    for (const line of recovered.commits) {
+      this.join(line, 'recovered');
+      heads[line.payload.writer] = line.payload.index;
+      this.covers[line.payload.writer] = [line.payload.index, line.hash];
+      report.commits++;
+      report.entries += line.payload.count;
+      await turn();
+    }
+    const { fork, stamps } = this;
+    this.writer = new Writer({
+      backend,
+      clock,
+      crypto,
+      identity,
+      stamps,
+      fork,
+      venue: this.venue,
+      heads,
+      durable: (info) => {
+        this.counts.sweeps++;
+        this.logBytes += info.bytes;
+        this.covers[info.writer] = [info.index, info.hash];
+        this.events.emit('sweep', info);
+      },
+    });
+  }
+
+  now(): number {
+    return this.options.clock.now();
+  }
+
+  guard(): void {
+    if (this.closed) throw new TidemarkError('closed', `${this.options.backend.target} is closed: it takes no more writes`);
+  }
+
+  region(name: string): RegionState {
+    let region = this.regions.get(name);
+    if (!region) {
+      if (typeof name !== 'string' || name.length < 1 || name.length > regionNameMax || /\p{Surrogate}/u.test(name)) {
+        throw new TidemarkError('bad_key', `region name ${JSON.stringify(String(name).slice(0, 80))}: must be a text of 1 to ${regionNameMax} characters`);
+      }
+      region = new RegionState(name, this);
+      this.regions.set(name, region);
+    }
+    return region;
+  }
+
+  written(region: RegionState, bytes: number): void {
+    if (this.closed) return;
+    this.fork.add(region, bytes);
+    if (!this.unsavedFlag) this.tellUnsaved(true);
+    this.sweeper.request();
+    // So much that one commit would get too large: it is frozen now, and written in its turn.
+    if (this.fork.bytes > commitBytesTarget) this.writer.freeze();
+  }
+
+  frozenNotes(region: RegionState) {
+    return this.fork.notesOf(region);
+  }
+
+  hide(region: string, entry: StoredEntry, why: string, newer: boolean): void {
+    const { report, backend } = this.options;
+    report.quarantined.push({ region, key: entry.key, why });
+    if (newer) return; // kept in the store, and readable by the program that wrote it
+    this.logger.warn(`${backend.target}: region '${region}', key '${entry.key}' is not shown: ${why}`);
+    const bytes = encodeUtf8(`${JSON.stringify({ region, why, entry: encodeEntry(entry, 0, 0) })}\n`);
+    backend.quarantine(bytes, why).catch((error) => this.failed('quarantine', error, undefined));
+  }
+
+  /** Makes everything durable in this turn, if the backend can: the process is going. */
+  writeNow(): void {
+    if (this.closed) return;
+    this.writer.writeNow();
+  }
+
+  /** A checkpoint now. Resolves when it stands. @throws what the backend throws. */
+  checkpoint(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.checkpointAsked.push({ resolve, reject });
+      this.sweeper.flush().catch(reject);
+    });
+  }
+
+  /** Resolves when no checkpoint is being made. */
+  async checkpointSettled(): Promise<void> {
+    await this.checkpointing;
+  }
+
+  private async write(forced: boolean): Promise<void> {
+    const { clock, backend } = this.options;
+    const began = clock.elapsed();
+    for (const region of this.regions.values()) region.schema?.expire();
+    await this.writer.write(forced ? 'strict' : 'relaxed');
+    if (this.counts.failing > 0) {
+      this.events.emit('recovered', { failures: this.counts.failing });
+      this.logger.info(`${backend.target}: writing works again`);
+      this.counts.failing = 0;
+    }
+    if (forced) this.events.emit('flush', { tookMs: clock.elapsed() - began });
+    if (this.fork.unsaved === 0) this.tellUnsaved(false);
+    // Here no append is on its way: the state that is durable is exactly what the chains' heads say.
+    if (this.fork.frozen.length === 0) this.startCheckpoint();
+  }
+
+  private failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void {
+    const { backend } = this.options;
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    // The system's word (ENOSPC, QuotaExceededError) says more than ours.
+    const code = (error.cause as { code?: unknown } | undefined)?.code ?? (error as { code?: unknown }).code;
+    const unsaved = this.fork.unsaved;
+    this.counts.failures++;
+    if (reason === 'sweep' || reason === 'flush') this.counts.failing++;
+    this.lastFailure = { target: backend.target, reason, error, code: String(code ?? 'unknown'), newerPending: this.fork.pending > 0, unsaved, retryInMs };
+    this.logger.warn(`${backend.target}: ${reason} failed, ${unsaved} entries unsaved${retryInMs === undefined ? '' : `, next try in ${retryInMs} ms`}: ${error.message}`, error);
+    this.events.emit('failure', this.lastFailure);
+  }
+
+  private tellUnsaved(unsaved: boolean): void {
+    if (this.unsavedFlag === unsaved) return;
+    this.unsavedFlag = unsaved;
+    this.events.emit('unsaved', unsaved);
+  }
+
+  get unsaved(): boolean {
+    return this.unsavedFlag;
+  }
+
+  private startCheckpoint(): void {
+    if (this.checkpointing) return;
+    const asked = this.checkpointAsked;
+    if (asked.length === 0 && (this.closed || this.logBytes < this.nextCheckpointBytes)) return;
+    this.checkpointAsked = [];
+    this.checkpointing = this.makeCheckpoint().then(
+      () => {
+        for (const { resolve } of asked) resolve();
+      },
+      (error) => {
+        this.nextCheckpointBytes = this.logBytes + checkpointBytesMin;
+        this.failed('checkpoint', error, undefined);
+        for (const { reject } of asked) reject(error);
+      },
+    ).then(() => {
+      this.checkpointing = undefined;
+      // Somebody asked while this one was made: what it began from is older than that.
+      if (this.checkpointAsked.length > 0) void this.sweeper.flush();
+    });
+  }
+
+  private async makeCheckpoint(): Promise<void> {
+    const { backend, clock, crypto, identity } = this.options;
+    const began = clock.elapsed();
+    // A join that only a program knows, on entries that others may still be writing, is not ours to settle.
+    const unjoined = [...this.regions.values()].find((region) => region.unjoined.length > 0);
+    if (unjoined && !backend.exclusive) {
+      throw new TidemarkError('bad_option', `region '${unjoined.name}' was written with a join of the program's own: declare it, so that a checkpoint can be made`);
+    }
+    const time = this.stamps.latest;
+    const oldestFork = Math.min(...[...this.forks].map(({ began: stamp }) => stamp));
+    // Nobody else can hold an older write back, unless others write this store too.
+    const forgetBefore = backend.exclusive ? Math.min(time + 1, oldestFork) : time - tombstoneMs * 4096;
+    const regions = [...this.regions.values()].filter(({ transient }) => !transient);
+    const builder = new CheckpointBuilder({ clock, crypto, regions, time, forgetBefore, source: this.source });
+    const covers = { ...this.covers };
+    const { writer, venue, logBytes } = this;
+    writer.covered();
+    async function* lines(): AsyncGenerator<Bytes> {
+      yield* builder.lines();
+      const payload = { kind: 'checkpoint' as const, venue, writer: writer.id, covers, time, count: builder.chunks };
+      yield encodeLine<CheckpointPayload>(crypto, identity, payload, encodeIndex(builder.metas)).bytes;
+    }
+    let made: StoredCheckpoint | undefined;
+    try {
+      const vector = Object.fromEntries(Object.entries(covers).map(([id, [index]]) => [id, index]));
+      made = await backend.checkpoint(lines(), vector, this.source?.generation ?? 0);
+    } catch (error) {
+      builder.abandon();
+      throw error;
+    }
+    if (!made) {
+      builder.abandon(); // another writer's stands; ours would be no better
+      return;
+    }
+    builder.finish();
+    this.source = made;
+    this.counts.checkpoints++;
+    this.logBytes -= logBytes;
+    this.nextCheckpointBytes = Math.max(checkpointBytesMin, made.size);
+    if (backend.exclusive) {
+      // Writers that have not written since need not be named in the next one: their commits are gone by then. (Where others
+      // write too, the next checkpoint must name all that this one does, to be seen to cover it.)
+      for (const [id, [index]] of Object.entries(covers)) if (id !== writer.id && this.covers[id]?.[0] === index) delete this.covers[id];
+    }
+    const tookMs = clock.elapsed() - began;
+    this.events.emit('checkpoint', { generation: made.generation, bytes: made.size, chunks: builder.chunks, copied: builder.copied, tookMs });
+  }
+
+  /** A commit of another writer, durable elsewhere. Verified before it is joined. */
+  receive(bytes: Bytes): void {
+    const { crypto, identity, trusted, backend } = this.options;
+    const line = parseLine(crypto, bytes.subarray(0, bytes.length - 1)) as CommitLine | undefined;
+    const known = line && (line.kid === identity.did || trusted.includes(line.kid));
+    if (!known || line.payload.kind !== 'commit' || line.payload.venue !== this.venue || verifyChains(crypto, [line], {}).good.length === 0) {
+      this.failed('remote', new TidemarkError('damaged', 'a commit of another writer does not verify; it was not joined'), undefined);
+      backend.quarantine(bytes, 'commit of another writer that does not verify').catch((error) => this.failed('quarantine', error, undefined));
+      return;
+    }
+    const { writer, index, count } = line.payload;
+    if (writer === this.writer.id || index <= (this.covers[writer]?.[0] ?? -1)) return;
+    this.covers[writer] = [index, line.hash];
+    this.writer.joined(writer, index);
+    const changed = this.join(line, 'remote');
+    this.events.emit('joined', { writer, index, entries: count, changed });
+  }
+
+  /** Joins a verified commit. @returns how many entries it changed. */
+  private join(line: CommitLine, from: 'remote' | 'recovered'): number {
+    const { time, writer, index } = line.payload;
+    const { report, backend } = this.options;
+    this.stamps.observe(time);
+    let changed = 0;
+    try {
+      for (const group of decodeBody(line.body)) {
+        const region = this.region(group.region);
+        if (region.transient) continue;
+        if (!region.declared && region.overlay.keys.length === 0 && region.base.chunks.length === 0) {
+          region.version = group.version;
+          region.storedJoin = group.join;
+          if (group.join !== 'custom') region.join = group.join as 'lww';
+        }
+        const keys: string[] = [];
+        for (const encoded of group.entries) {
+          const entry = decodeEntry(encoded, time, group.version);
+          if (region.merge(entry, from)) keys.push(entry.key);
+        }
+        changed += keys.length;
+        if (from === 'remote') region.publish(keys, 'remote');
+      }
+    } catch (error) {
+      const what = `signed, but not as this version writes it: ${(error as Error).message}`;
+      report.damage.push({ where: `writer ${writer}, commit ${index}`, what, bytes: line.body.length });
+      backend.quarantine(line.body, what).catch((failure) => this.failed('quarantine', failure, undefined));
+    }
+    return changed;
+  }
+}

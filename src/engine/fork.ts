@@ -1,0 +1,90 @@
+// What is written and not yet durable: which regions have notes, and what was frozen into commits that are on their way. Knows no bytes.
+import type { Clock } from '../base/seams';
+import type { Group } from '../log/entries';
+import type { Notes } from './notes';
+import type { RegionState } from './region';
+
+/** A part of the fork that goes into one commit and is never changed again. */
+export interface Frozen {
+  readonly notes: ReadonlyMap<RegionState, Notes>;
+  readonly groups: Group[];
+  readonly entries: number;
+  /** `elapsed` time of its first write. */
+  readonly since: number;
+}
+
+const none: Notes[] = [];
+
+export class Fork {
+  /** Estimated bytes written since the last freeze. */
+  bytes = 0;
+  /** Commits on their way, oldest first. */
+  readonly frozen: Frozen[] = [];
+  private dirty: RegionState[] = [];
+  private since = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** A region was written. */
+  add(region: RegionState, bytes: number): void {
+    this.bytes += bytes;
+    if (region.noted) return;
+    if (this.dirty.length === 0) this.since = this.clock.elapsed();
+    region.noted = true;
+    this.dirty.push(region);
+  }
+
+  /** @param time stamp of the commit. @returns undefined when there is nothing in it. */
+  freeze(time: number): Frozen | undefined {
+    const regions = this.dirty;
+    this.dirty = [];
+    this.bytes = 0;
+    const notes = new Map<RegionState, Notes>();
+    const groups: Group[] = [];
+    let entries = 0;
+    for (const region of regions) {
+      region.noted = false;
+      if (region.notes.slots.length === 0) continue;
+      const part = region.freeze(time);
+      notes.set(region, part.notes);
+      groups.push(part.group);
+      entries += part.notes.slots.length;
+    }
+    if (entries === 0) return undefined;
+    const frozen = { notes, groups, entries, since: this.since };
+    this.frozen.push(frozen);
+    return frozen;
+  }
+
+  /** The oldest commit on its way is durable. */
+  settle(): void {
+    for (const [region, notes] of this.frozen.shift()!.notes) region.settle(notes);
+  }
+
+  notesOf(region: RegionState): Notes[] {
+    if (this.frozen.length === 0) return none;
+    return this.frozen.flatMap(({ notes }) => notes.get(region) ?? none);
+  }
+
+  /** Entries written and not durable. An entry that is on its way and was written again counts twice. */
+  get unsaved(): number {
+    return this.frozen.reduce((sum, { entries }) => sum + entries, this.pending);
+  }
+
+  /** Those of them that are not in a commit yet. */
+  get pending(): number {
+    return this.dirty.reduce((sum, { notes }) => sum + notes.slots.length, 0);
+  }
+
+  /** Names of the regions that have any. */
+  get regions(): string[] {
+    const regions = [...this.frozen.flatMap(({ notes }) => [...notes.keys()]), ...this.dirty.filter(({ notes }) => notes.slots.length > 0)];
+    return [...new Set(regions.map(({ name }) => name))];
+  }
+
+  /** Age of the oldest of them in ms, 0 when there are none. */
+  get oldestMs(): number {
+    const since = this.frozen[0]?.since ?? (this.pending > 0 ? this.since : undefined);
+    return since === undefined ? 0 : this.clock.elapsed() - since;
+  }
+}

@@ -1,0 +1,23 @@
+// What a region's entries were before they were written: the difference between what is in memory and what is durable.
+// Columns that only grow; indexed when somebody asks. Knows slots, no keys.
+
+export class Notes {
+  readonly slots: number[] = [];
+  /** What stood there: a value, TOMBSTONE, UNKNOWN (whatever the base has), or an Odd entry. */
+  readonly values: unknown[] = [];
+  readonly stamps: number[] = [];
+  private index: Map<number, number> | undefined;
+
+  add(slot: number, value: unknown, stamp: number): void {
+    this.slots.push(slot);
+    this.values.push(value);
+    this.stamps.push(stamp);
+  }
+
+  /** Where a slot stands in the columns; -1 if nowhere. */
+  find(slot: number): number {
+    this.index ??= new Map();
+    for (let i = this.index.size; i < this.slots.length; i++) this.index.set(this.slots[i]!, i);
+    return this.index.get(slot) ?? -1;
+  }
+}

@@ -1,0 +1,187 @@
+// What a program declares of a region beyond its name: join, validation, schema version, time to live. Applied to what is stored when the
+// region is declared, and to every write after that.
+import { TidemarkError } from '../base/errors';
+import { stampAt } from '../lattice/clock';
+import { type Join, TOMBSTONE } from '../lattice/joins';
+import type { StoredEntry } from '../log/entries';
+import { found, storable } from '../log/values';
+import { MOVED } from './base';
+import { type Odd, TAGGED } from './overlay';
+import { type Host, type RegionState, shown } from './region';
+
+/** A validator as zod, valibot and arktype offer it: https://standardschema.dev, version 1. */
+export interface StandardSchema<T = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<T> | Promise<SchemaResult<T>>;
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
+  };
+}
+
+export type SchemaResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+
+/** What a region may be declared with. */
+export interface RegionOptions<T> {
+  /** How two entries for one key merge. Default `lww`: the later stamp wins. */
+  join?: Join<T>;
+  /** Any Standard Schema; asked at set() and at load. Must answer synchronously. */
+  validate?: StandardSchema<T>;
+  /** Version of the values' schema, a whole number from 1 (default). */
+  version?: number;
+  /** Brings a value of an older version up to `version`. Needed once there are any. */
+  migrate?: (value: unknown, from: number) => T;
+  /** Milliseconds after which an entry counts as deleted. */
+  ttl?: number;
+  /** Kept in memory only: never stored, asks for no sweep. */
+  transient?: boolean;
+}
+
+const joins = ['lww', 'max', 'min', 'union'];
+
+/** Declares a region; once. @throws TidemarkError `bad_option` */
+export function declare(region: RegionState, host: Host, options: RegionOptions<never>): void {
+  const { join = 'lww', version = 1, validate, migrate, ttl, transient = false } = options;
+  const bad = (why: string) => new TidemarkError('bad_option', `region '${region.name}': ${why}`);
+  if (typeof join !== 'function' && !joins.includes(join)) throw bad(`join must be a function or one of ${joins.join(', ')}`);
+  if (!Number.isSafeInteger(version) || version < 1) throw bad('version must be a whole number from 1');
+  if (validate && typeof validate['~standard']?.validate !== 'function') throw bad('validate must be a Standard Schema (zod, valibot, arktype, ...)');
+  if (migrate && typeof migrate !== 'function') throw bad('migrate must be a function');
+  if (ttl !== undefined && !(ttl > 0)) throw bad('ttl must be a number of milliseconds above 0');
+  if (transient && region.size > 0) throw bad('has stored entries and cannot be transient; delete them first');
+  if (version > region.version && !migrate && region.size > 0) {
+    throw bad(`has entries of version ${region.version}; declare migrate to bring them to version ${version}`);
+  }
+
+  const stored = region.version;
+  Object.assign(region, { join, version, transient, declared: true });
+  if (validate || migrate || ttl || version !== stored) region.schema = new Schema(region, host, { validate, migrate, ttl });
+  const { overlay } = region;
+  if (version !== stored) {
+    for (const slot of overlay.index.values()) {
+      const odd = overlay.odd.get(slot);
+      if (!odd) overlay.odd.set(slot, { version: stored, epoch: 0 });
+      else if (odd.version === version) overlay.odd.set(slot, { ...odd });
+    }
+  }
+  const unjoined = region.unjoined;
+  region.unjoined = [];
+  for (const entry of unjoined) region.merge(entry, 'recovered');
+  region.schema?.examine();
+}
+
+type Rules = Pick<RegionOptions<never>, 'validate' | 'migrate' | 'ttl'> | { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
+
+/** Why an entry is not shown. */
+class Unfit {
+  constructor(
+    readonly entry: StoredEntry,
+    readonly why: string,
+    readonly newer: boolean,
+  ) {}
+}
+
+export class Schema {
+  /** Keys in the order in which they expire, with the stamps they had; `expired` of them are gone. */
+  private expiring: { key: string; stamp: number }[] = [];
+  private expired = 0;
+
+  constructor(
+    private readonly region: RegionState,
+    private readonly host: Host,
+    private readonly rules: Rules,
+  ) {}
+
+  /** A value as validation returns it. @throws TidemarkError `invalid_value` */
+  check(key: string, value: unknown): unknown {
+    const { validate } = this.rules;
+    if (!validate) return value;
+    const result = validate['~standard'].validate(value);
+    const where = `region '${this.region.name}', key '${shown(key)}'`;
+    if (result instanceof Promise) throw new TidemarkError('bad_option', `${where}: validate must be synchronous`);
+    if (!result.issues) return result.value;
+    const issues = result.issues.map(({ message, path = [] }) => {
+      const steps = path.map((step) => (typeof step === 'object' && step !== null && 'key' in step ? step.key : step));
+      return steps.length > 0 ? `${steps.join('.')}: ${message}` : message;
+    });
+    throw new TidemarkError('invalid_value', `${where}: ${issues.join('; ')}`);
+  }
+
+  /** Why a stored entry is not to be shown, if so. */
+  unfit(entry: StoredEntry): Odd['hidden'] {
+    const fit = this.fit(entry);
+    return fit instanceof Unfit ? fit : undefined;
+  }
+
+  /** The value of a stored entry as this program wants it: of its version, and as validation returns it. */
+  private fit(entry: StoredEntry): unknown {
+    const { version, name } = this.region;
+    const newer = entry.version > version;
+    let why = `is of version ${entry.version}, this program knows ${version}`;
+    if (!newer) {
+      const migrate = this.rules.migrate as unknown as (value: unknown, from: number) => unknown;
+      try {
+        return this.check(entry.key, entry.version < version ? migrate(entry.value, entry.version) : entry.value);
+      } catch (error) {
+        why = (error as Error).message;
+      }
+    }
+    this.host.hide(name, entry, why, newer);
+    return new Unfit(entry, why, newer);
+  }
+
+  /** Goes through all that is stored: migrates, hides what does not fit, notes when entries expire. */
+  examine(): void {
+    const { region, rules } = this;
+    const { version, base, overlay } = region;
+    for (const chunk of base.chunks) {
+      const [low, high] = chunk.meta.versions;
+      if (!rules.validate && !rules.ttl && low === version && high === version) continue;
+      const { keys, values } = chunk.load();
+      for (let i = 0; i < keys.length; i++) if (values[i] !== MOVED && values[i] !== TOMBSTONE) region.promote(keys[i]!);
+    }
+    for (const [key, slot] of [...overlay.index]) {
+      const entry = region.entryAt(slot);
+      if (entry.value === TOMBSTONE || typeof entry.value === 'symbol') continue;
+      const value = this.fit(entry);
+      if (value instanceof Unfit) {
+        region.conceal(slot, value);
+        continue;
+      }
+      if (entry.version < version) {
+        const kept = region.admit(key, value);
+        region.write(key, kept, found.tagged, found.size);
+      } else if (value !== entry.value) {
+        overlay.values[slot] = storable(value);
+        overlay.flags[slot] = (overlay.flags[slot]! & ~TAGGED) | (found.tagged ? TAGGED : 0);
+      }
+      if (rules.ttl) this.expiring.push({ key, stamp: overlay.stamps[slot]! });
+    }
+    this.expiring.sort((a, b) => a.stamp - b.stamp);
+    this.expire();
+  }
+
+  wrote(key: string, stamp: number): void {
+    if (this.rules.ttl) this.expiring.push({ key, stamp });
+  }
+
+  /** Deletes what has outlived its time. Called before every look at the region, so that no timer has to. */
+  expire(): void {
+    if (!this.rules.ttl) return;
+    const { overlay } = this.region;
+    const oldest = stampAt(this.host.now() - this.rules.ttl);
+    for (let next = this.expiring[this.expired]; next && next.stamp < oldest; next = this.expiring[this.expired]) {
+      this.expired++;
+      const slot = overlay.index.get(next.key);
+      // Written again since: its later entry in this list counts.
+      if (slot === undefined || overlay.stamps[slot] !== next.stamp || typeof overlay.values[slot] === 'symbol') continue;
+      this.region.write(next.key, TOMBSTONE, false, next.key.length);
+    }
+    if (this.expired > 1024 && this.expired > this.expiring.length / 2) {
+      this.expiring = this.expiring.slice(this.expired);
+      this.expired = 0;
+    }
+  }
+}

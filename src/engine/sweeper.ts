@@ -1,0 +1,126 @@
+// WHEN things are written: the policy of a persistence writer and nothing else. Requests coalesce and the newest state wins; a delay after the
+// first; a forced write at once; retries with growing pauses until it works; bounded waiting. Knows nothing of what is written.
+import { FlushTimeoutError } from '../base/errors';
+import type { Clock } from '../base/seams';
+
+export interface SweeperOptions {
+  clock: Clock;
+  /** From the first request to the write. */
+  delayMs: number;
+  /** Pauses between retries start at delayMs and double up to this. */
+  retryMsMax: number;
+  /**
+   * Writes all that is there when it is called (and what an earlier call did not get written). Never called while a call is running.
+   * @param forced somebody waits for it: as durable as can be.
+   */
+  write(forced: boolean): Promise<void>;
+  /** How much is not written, for an error message. */
+  unsaved(): number;
+  /** A write failed; the next try is in so many ms. */
+  failed(error: unknown, forced: boolean, retryInMs: number): void;
+}
+
+interface Waiter {
+  resolve(): void;
+  /** Its time ran out. */
+  gone: boolean;
+}
+
+export class Sweeper {
+  private timer: unknown;
+  private running: Promise<void> | undefined;
+  /** Requested while running, or since the last write. */
+  private wanted = false;
+  private waiters: Waiter[] = [];
+  private failures = 0;
+  private lastError: unknown;
+  private stopped = false;
+
+  constructor(private readonly options: SweeperOptions) {}
+
+  /** Something changed: it will be written within delayMs. Cheap; called for every change. */
+  request(): void {
+    if (this.wanted) return;
+    this.wanted = true;
+    if (!this.running && this.timer === undefined) this.arm(this.options.delayMs);
+  }
+
+  /**
+   * Resolves when all that was there when it was called is written. Flushes of one turn share one write.
+   * @throws FlushTimeoutError after timeoutMs; the write goes on being tried.
+   */
+  flush(timeoutMs?: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { clock, unsaved } = this.options;
+      const waiter: Waiter = { resolve, gone: false };
+      if (timeoutMs !== undefined) {
+        const timer = clock.setTimeout(() => {
+          waiter.gone = true;
+          reject(new FlushTimeoutError(unsaved(), timeoutMs, { cause: this.lastError }));
+        }, timeoutMs);
+        waiter.resolve = () => {
+          clock.clearTimeout(timer);
+          resolve();
+        };
+      }
+      this.waiters.push(waiter);
+      this.start();
+    });
+  }
+
+  /** Resolves when no write is running. */
+  async settled(): Promise<void> {
+    await this.running;
+  }
+
+  /** No more writes by itself. What is running goes on. */
+  stop(): void {
+    this.stopped = true;
+    this.disarm();
+  }
+
+  private arm(ms: number): void {
+    if (this.stopped) return;
+    this.timer = this.options.clock.setTimeout(() => {
+      this.timer = undefined;
+      this.start();
+    }, ms);
+  }
+
+  private disarm(): void {
+    if (this.timer === undefined) return;
+    this.options.clock.clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private start(): void {
+    if (this.running) return;
+    this.disarm();
+    this.running = this.run();
+  }
+
+  private async run(): Promise<void> {
+    // A microtask later, so that all flushes of this turn are in.
+    await undefined;
+    const served = this.waiters;
+    this.waiters = [];
+    this.wanted = false;
+    try {
+      await this.options.write(served.length > 0);
+    } catch (error) {
+      this.running = undefined;
+      this.wanted = true;
+      this.lastError = error;
+      this.waiters = [...served.filter((waiter) => !waiter.gone), ...this.waiters];
+      const retryInMs = Math.min(this.options.retryMsMax, this.options.delayMs * 2 ** this.failures++);
+      this.options.failed(error, served.length > 0, retryInMs);
+      this.arm(retryInMs);
+      return;
+    }
+    this.running = undefined;
+    this.failures = 0;
+    for (const waiter of served) waiter.resolve();
+    if (this.waiters.length > 0) this.start();
+    else if (this.wanted) this.arm(this.options.delayMs);
+  }
+}

@@ -1,0 +1,33 @@
+// Who signs: an Ed25519 seed and its did:key. Knows no files; where the seed is kept is the platform's matter.
+import { type Bytes, encodeUtf8, fromHex, toBase64url } from '../base/bytes';
+import { TidemarkError } from '../base/errors';
+import type { Crypto } from '../base/seams';
+import { didOf } from './did';
+
+export const seedBytes = 32;
+
+export interface Identity {
+  readonly did: string;
+  /** A compact JWS (RFC 7515, EdDSA as of RFC 8037) over this payload; `kid` is the did. */
+  sign(payload: object): string;
+}
+
+export function createIdentity(seed: Bytes, crypto: Crypto): Identity {
+  const signer = crypto.signer(seed);
+  const did = didOf(signer.publicKey);
+  const header = toBase64url(encodeUtf8(JSON.stringify({ alg: 'EdDSA', kid: did })));
+  return {
+    did,
+    sign(payload) {
+      const input = `${header}.${toBase64url(encodeUtf8(JSON.stringify(payload)))}`;
+      return `${input}.${toBase64url(signer.sign(encodeUtf8(input)))}`;
+    },
+  };
+}
+
+/** A seed as an option gives it: 32 bytes, or 64 hexadecimal digits. @throws TidemarkError `bad_option` */
+export function parseSeed(seed: Uint8Array | string): Bytes {
+  if (typeof seed === 'string' && /^[0-9a-f]{64}$/i.test(seed)) return fromHex(seed);
+  if (seed instanceof Uint8Array && seed.length === seedBytes) return new Uint8Array(seed);
+  throw new TidemarkError('bad_option', 'openVenue: `seed` must be 32 bytes or 64 hexadecimal digits');
+}

@@ -1,0 +1,58 @@
+// When a Node process is about to go: signals and beforeExit close venues in order; exit makes durable what can be in that turn.
+
+interface Closable {
+  close(): Promise<unknown>;
+  writeNow(): void;
+}
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+const venues = new Set<Closable>();
+let closing = false;
+
+/** Closes a venue when the process is told to go, then lets the signal take its usual course. @returns a function that takes the venue back. */
+export function closeWithProcess(venue: Closable): () => void {
+  if (venues.size === 0) {
+    for (const signal of signals) process.on(signal, onSignal);
+    process.on('beforeExit', onBeforeExit);
+    process.on('exit', onExit);
+  }
+  venues.add(venue);
+  return () => {
+    if (!venues.delete(venue) || venues.size > 0 || closing) return;
+    stopListening();
+  };
+}
+
+function stopListening(): void {
+  for (const signal of signals) process.off(signal, onSignal);
+  process.off('beforeExit', onBeforeExit);
+  process.off('exit', onExit);
+}
+
+const closeAll = () => Promise.all([...venues].map((venue) => venue.close()));
+
+function onSignal(signal: NodeJS.Signals): void {
+  if (closing) return;
+  closing = true;
+  void closeAll().then(() => {
+    closing = false;
+    stopListening();
+    // Others who listen to this signal decide themselves; if nobody does, its usual course is the end.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  });
+}
+
+function onBeforeExit(): void {
+  void closeAll();
+}
+
+/** process.exit(), or an exception that nobody caught: no more turns of the event loop. */
+function onExit(): void {
+  for (const venue of venues) {
+    try {
+      venue.writeNow();
+    } catch {
+      // There is nobody left to tell, and the others are still to be written.
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// Values <-> JSON: what may be stored, and how what JSON lacks is written. docs/FORMAT.md "Values". Pure functions.
+
+import { fromBase64url, toBase64url } from '../base/bytes';
+/** Deeper than this is a cycle or close to one: JSON.stringify would overflow the stack at a few thousand. */
+const depthMax = 1000;
+/** The reserved key of tagged objects. */
+const tag = '$';
+
+/** What is wrong with a value, and where in it. */
+export interface Refusal {
+  path: string;
+  why: string;
+}
+
+/** What the last call of `storable` found out; one object, because a fresh one per set() would cost as much as the check. */
+export const found = {
+  /** Encoded size in bytes, estimated: never less than a sixth of the exact one. */
+  size: 0,
+  /** Whether it needs tags, i.e. is not plain JSON. */
+  tagged: false,
+  refusal: undefined as Refusal | undefined,
+};
+
+let mustCopy = false;
+
+/**
+ * Checks a value. Returns what to keep: the value itself where it is plain JSON; a copy where JSON would change it (undefined in it is dropped, or null in
+ * an array), or where freezing would not protect it (Uint8Array, Date, Map, Set). Sets `found`; a refused value sets `found.refusal`.
+ */
+export function storable(value: unknown): unknown {
+  found.size = 0;
+  found.tagged = false;
+  found.refusal = undefined;
+  mustCopy = false;
+  found.refusal = value === undefined ? { path: '', why: 'is undefined (delete() removes an entry)' } : walk(value, 0);
+  return mustCopy && found.refusal === undefined ? copy(value) : value;
+}
+
+function walk(value: unknown, depth: number): Refusal | undefined {
+  switch (typeof value) {
+    case 'string':
+      found.size += value.length + 2;
+      return undefined;
+    case 'number':
+      found.size += 8;
+      // value - value is 0 only for finite numbers: one test for NaN and both infinities.
+      if (value - value !== 0 || (value === 0 && 1 / value < 0)) found.tagged = true;
+      return undefined;
+    case 'boolean':
+      found.size += 5;
+      return undefined;
+    case 'undefined':
+      found.size += 4;
+      mustCopy = true;
+      return undefined;
+    case 'bigint':
+      found.tagged = true;
+      found.size += 20 + value.toString().length;
+      return undefined;
+    case 'object':
+      if (value === null) {
+        found.size += 4;
+        return undefined;
+      }
+      return depth > depthMax ? refuse(`is nested deeper than ${depthMax} levels, or a cycle`) : walkObject(value, depth);
+    default:
+      return refuse(`is a ${typeof value}`);
+  }
+}
+
+function walkObject(value: object, depth: number): Refusal | undefined {
+  found.size += 3;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const refusal = walk(value[i], depth + 1);
+      if (refusal) return at(`[${i}]`, refusal);
+    }
+    return undefined;
+  }
+  if (isPlain(value)) {
+    for (const key in value) {
+      found.size += key.length + 3;
+      if (key === tag) found.tagged = true;
+      const refusal = walk((value as Record<string, unknown>)[key], depth + 1);
+      if (refusal) return at(`.${key}`, refusal);
+    }
+    return undefined;
+  }
+  found.tagged = true;
+  mustCopy = true;
+  found.size += 20;
+  if (value instanceof Uint8Array) {
+    found.size += value.length;
+    return undefined;
+  }
+  if (value instanceof Date) return undefined;
+  if (value instanceof Map) {
+    for (const [key, member] of value) {
+      const refusal = walkMember(key, depth) ?? walkMember(member, depth);
+      if (refusal) return at(`.get(${String(key).slice(0, 20)})`, refusal);
+    }
+    return undefined;
+  }
+  if (value instanceof Set) {
+    for (const member of value) {
+      const refusal = walkMember(member, depth);
+      if (refusal) return at('.values()', refusal);
+    }
+    return undefined;
+  }
+  return refuse(`is an instance of ${value.constructor?.name || 'a class'}`);
+}
+
+/** In a Map or Set there is no JSON rule for undefined to follow. */
+const walkMember = (member: unknown, depth: number) => (member === undefined ? refuse('is undefined') : walk(member, depth + 1));
+
+/** Object literals, objects without a prototype, and literals of another realm (an iframe's, a vm's). */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return (
+    prototype === Object.prototype ||
+    prototype === null ||
+    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
+  );
+}
+
+const refuse = (why: string): Refusal => ({ path: '', why });
+
+function at(step: string, refusal: Refusal): Refusal {
+  // The outermost steps of a cycle's path say enough.
+  refusal.path = (step + refusal.path).slice(0, 80);
+  return refusal;
+}
+
+function copy(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Array.from(value, (member) => (member === undefined ? null : copy(member)));
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (value instanceof Date) return new Date(value);
+  if (value instanceof Map) return new Map(Array.from(value, ([key, member]) => [copy(key), copy(member)]));
+  if (value instanceof Set) return new Set(Array.from(value, copy));
+  return mapMembers(value, copy);
+}
+
+function mapMembers(value: object, change: (member: unknown) => unknown): object {
+  const pairs: [string, unknown][] = [];
+  for (const [key, member] of Object.entries(value)) if (member !== undefined) pairs.push([key, change(member)]);
+  return Object.fromEntries(pairs); // defines properties, so that a key "__proto__" stays a key
+}
+
+/** A stored value as JSON can write it. Only needed for values that `storable` found to be `tagged`. */
+export function toTagged(value: unknown): unknown {
+  const wrap = (kind: string, content: unknown) => ({ [tag]: [kind, content] });
+  switch (typeof value) {
+    case 'number':
+      if (value - value === 0 && !(value === 0 && 1 / value < 0)) return value;
+      return wrap('number', Object.is(value, -0) ? '-0' : String(value));
+    case 'bigint':
+      return wrap('bigint', String(value));
+    case 'object':
+      break;
+    default:
+      return value;
+  }
+  if (value === null) return value;
+  if (Array.isArray(value)) return value.map(toTagged);
+  if (value instanceof Uint8Array) return wrap('bytes', toBase64url(value));
+  if (value instanceof Date) return wrap('date', Number.isNaN(value.getTime()) ? null : value.getTime());
+  if (value instanceof Map) return wrap('map', Array.from(value, ([key, member]) => [toTagged(key), toTagged(member)]));
+  if (value instanceof Set) return wrap('set', Array.from(value, toTagged));
+  const members = mapMembers(value, toTagged);
+  return Object.hasOwn(members, tag) ? wrap('object', members) : members;
+}
+
+/** The inverse of toTagged. @throws TypeError for a tag that this version does not know. */
+export function fromTagged(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map(fromTagged);
+  if (!Object.hasOwn(json, tag)) return mapMembers(json, fromTagged);
+  const [kind, content] = (json as { [tag]: [string, never] })[tag];
+  switch (kind) {
+    case 'bytes':
+      return fromBase64url(content);
+    case 'date':
+      return new Date(content ?? Number.NaN);
+    case 'bigint':
+      return BigInt(content);
+    case 'number':
+      return Number(content);
+    case 'map':
+      return new Map((content as [unknown, unknown][]).map(([key, member]) => [fromTagged(key), fromTagged(member)]));
+    case 'set':
+      return new Set((content as unknown[]).map(fromTagged));
+    case 'object':
+      return mapMembers(content, fromTagged);
+    default:
+      throw new TypeError(`unknown tag ${JSON.stringify(kind)}`);
+  }
+}
+
+/** The JSON of a value as it is stored: equal exactly for equal values (members in the same order). */
+export const textOf = (value: unknown): string => JSON.stringify(toTagged(value));
+
+/** Freezes plain objects and arrays all the way down. What freezing cannot protect was copied by `storable`. */
+export function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) for (const member of value) deepFreeze(member);
+  else if (isPlain(value)) for (const key in value) deepFreeze((value as Record<string, unknown>)[key]);
+  else return value;
+  return Object.freeze(value);
+}

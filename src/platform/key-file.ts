@@ -1,0 +1,75 @@
+// venue.key: the seed of a venue's identity, beside its store and not in it, so that copying the store does not copy the key.
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type Bytes, fromHex } from '../base/bytes';
+import { TidemarkError } from '../base/errors';
+import type { Logger } from '../base/seams';
+import { seedBytes } from '../identity/identity';
+
+/** `x.key` beside `x.etch`; `name.key` beside any other folder. */
+export const keyPathOf = (store: string): string => join(dirname(store), `${basename(store).replace(/\.etch$/, '')}.key`);
+
+/** Reads the seed, or makes one and saves it first. @throws TidemarkError `bad_key_file`; never a new identity in place of one that cannot be read */
+export async function readOrCreateSeed(path: string, logger: Logger): Promise<Bytes> {
+  return (await readSeed(path, logger)) ?? (await createSeed(path, logger));
+}
+
+/** @returns undefined if there is no such file. */
+export async function readSeed(path: string, logger: Logger): Promise<Bytes | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as { code?: string }).code === 'ENOENT') return undefined;
+    throw new TidemarkError('bad_key_file', `${path}: cannot be read (${(cause as Error).message}); no other key is made in its place`, { cause });
+  }
+  if (!/^[0-9a-f]{64}\n?$/i.test(text)) {
+    throw new TidemarkError(
+      'bad_key_file',
+      `${path}: must hold ${seedBytes} bytes as ${2 * seedBytes} hexadecimal digits, has ${text.length} characters; restore it from a copy, or move it away to start with a new identity`,
+    );
+  }
+  const { mode } = await stat(path);
+  if (process.platform !== 'win32' && mode & 0o077) {
+    logger.warn(`${path} is open to other users (mode ${(mode & 0o777).toString(8)}); chmod 600 it`);
+  }
+  return fromHex(text.trim());
+}
+
+async function createSeed(path: string, logger: Logger): Promise<Bytes> {
+  const seed = new Uint8Array(randomBytes(seedBytes));
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    try {
+      await file.writeFile(`${Buffer.from(seed).toString('hex')}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // link() instead of rename(): of two that race, one wins and the other takes the winner's key.
+    await link(temporary, path);
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'EEXIST') {
+      throw new TidemarkError('bad_key_file', `${path}: cannot be written (${(cause as Error).message})`, { cause });
+    }
+    return (await readSeed(path, logger))!;
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
+  await syncFolder(folder);
+  return seed;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return; // no such call there
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,308 @@
+// A venue: one opened store. Opens and closes in order, and hands out regions; what they do is the engine's.
+import type { Backend, Usage } from './backend';
+import { toHex } from './base/bytes';
+import { TidemarkError } from './base/errors';
+import type { Clock, Crypto, Logger } from './base/seams';
+import { DetachedFork } from './engine/detached';
+import { Engine } from './engine/engine';
+import type { CloseReport, VenueEvents } from './engine/events';
+import { type Health, healthOf } from './engine/health';
+import { closeBackendMsMax, closeFlushMsMax, closeSweepMsMax, sweepMsDefault } from './engine/limits';
+import { type RecoveryReport, recover } from './engine/recovery';
+import type { RegionState, ScanOptions } from './engine/region';
+import { declare, type RegionOptions } from './engine/schema';
+import type { Listener } from './engine/subscribers';
+import { createIdentity } from './identity/identity';
+
+/** A region as it is read. Values are not to be changed in place; outside production they are frozen. */
+export interface ReadonlyRegion<T = unknown> {
+  readonly name: string;
+  get(key: string): T | undefined;
+  has(key: string): boolean;
+  /** Entries in key order (by UTF-16 code units, as JavaScript compares strings). `from` inclusive, `to` exclusive. */
+  scan(options?: ScanOptions): IterableIterator<[key: string, value: T]>;
+  [Symbol.iterator](): IterableIterator<[key: string, value: T]>;
+}
+
+/** A region as it is read and written. Every call is synchronous and touches memory only. */
+export interface WritableRegion<T = unknown> extends ReadonlyRegion<T> {
+  /**
+   * Writes an entry; get() shows it at once, the next sweep makes it durable.
+   * @throws ValueError (a TypeError) for what cannot be stored; TidemarkError `bad_key`, `too_large`, `invalid_value`, `newer_entry`, `closed`
+   */
+  set(key: string, value: T): void;
+  /** @returns whether there was an entry. */
+  delete(key: string): boolean;
+  /** Writes what `change` makes of the present value. @returns the new value. */
+  update(key: string, change: (value: T | undefined) => T): T;
+}
+
+/** A named map of a venue. */
+export interface Region<T = unknown> extends WritableRegion<T> {
+  readonly size: number;
+  /** Calls `listener` in the turn of each change. @returns a function that ends it. */
+  subscribe(listener: Listener<T>): () => void;
+  subscribe(key: string, listener: Listener<T>): () => void;
+  /** Deletes what was last written more than so many ms ago. @returns how many. */
+  purgeOlderThan(ms: number): number;
+}
+
+/** Writes that are joined whole, or dropped. Reads see its own writes first, then the venue's. */
+export interface ForkedVenue {
+  region<T = unknown>(name: string): WritableRegion<T>;
+  /** Joins all of it, into one commit. The fork is empty then and can be used again. */
+  sync(): void;
+  /** Forgets all of it. */
+  drop(): void;
+}
+
+/** Whether anything written is not durable yet: "saving..." or "saved". Fits React's useSyncExternalStore. */
+export interface UnsavedFlag {
+  get(): boolean;
+  subscribe(listener: (unsaved: boolean) => void): () => void;
+}
+
+export interface Venue extends AsyncDisposable {
+  /** did:key of the venue's identity. */
+  readonly did: string;
+  /** @param options declares the region; they may be given once. @throws TidemarkError `bad_option`, `bad_key` */
+  region<T = unknown>(name: string, options?: RegionOptions<T>): Region<T>;
+  /** Names of all regions that have been declared or have entries in the store. */
+  readonly regions: readonly string[];
+  /** Resolves when all that was written before the call is durable. @throws FlushTimeoutError; nothing is lost by it */
+  flush(options?: { timeoutMs?: number }): Promise<void>;
+  fork(): ForkedVenue;
+  /** What a crash now would leave. */
+  readonly root: { region<T = unknown>(name: string): ReadonlyRegion<T> };
+  /** Folds the log into a new checkpoint. Happens by itself when the log has outgrown the state. */
+  checkpoint(): Promise<void>;
+  health(): Health;
+  /** What the store takes and may take, asked of the backend now. */
+  usage(): Promise<Usage>;
+  /** @returns a function that ends it. */
+  on<K extends keyof VenueEvents>(name: K, handler: (event: VenueEvents[K]) => void): () => void;
+  readonly unsaved: UnsavedFlag;
+  /** Ordered and bounded; the second call gets the first one's report. Never rejects: what could not be saved is named in the report. */
+  close(): Promise<CloseReport>;
+}
+
+export interface VenueOptions {
+  /** Further did:keys whose stores and commits are accepted. */
+  trusted?: readonly string[];
+  /** From the first write to the sweep, in ms. Default 100. */
+  sweepMs?: number;
+  /** Where warnings go. Default: warnings and errors to the console. */
+  logger?: Logger;
+  /** Whether values are frozen, all the way down, as they come in. Default: outside production. */
+  freeze?: boolean;
+  clock?: Clock;
+}
+
+/** What a platform adds. */
+export interface Platform {
+  backend: Backend;
+  clock: Clock;
+  crypto: Crypto;
+  logger: Logger;
+  freeze: boolean;
+  seed: Uint8Array<ArrayBuffer>;
+  /**
+   * Hands over what to do when the process or page is about to go: `close` in order, or all that can be done in this turn. @returns a function
+   * that takes it back.
+   */
+  lifecycle?(venue: { close(): Promise<CloseReport>; writeNow(): void }): () => void;
+}
+
+export async function open(options: VenueOptions, platform: Platform): Promise<Venue> {
+  const { backend, clock, crypto, logger } = platform;
+  const { trusted = [], sweepMs = sweepMsDefault } = options;
+  if (!(sweepMs >= 0 && sweepMs < 2 ** 31)) throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
+  const began = clock.elapsed();
+  const identity = createIdentity(platform.seed, crypto);
+  const report: RecoveryReport = {
+    checkpoint: 0,
+    fellBack: false,
+    entries: 0,
+    commits: 0,
+    tornBytes: 0,
+    damage: [],
+    holes: [],
+    quarantined: [],
+    notes: [],
+    tookMs: 0,
+  };
+  const engine = new Engine({ backend, clock, crypto, identity, trusted, logger, freezes: platform.freeze, sweepMs, report });
+  let stopListening: (() => void) | undefined;
+  try {
+    const proposed = toHex(crypto.randomBytes(16));
+    // Commits that become durable elsewhere while we read are kept until we know what they follow.
+    const early: Parameters<Engine['receive']>[0][] = [];
+    let loaded = false;
+    stopListening = backend.onAppend?.((commit) => (loaded ? engine.receive(commit) : early.push(commit)));
+    const stored = await backend.open(proposed);
+    const recovered = await recover(stored, { backend, clock, crypto, did: identity.did, trusted, report });
+    await engine.load(recovered, stored.venue ?? proposed);
+    loaded = true;
+    for (const commit of early) engine.receive(commit);
+  } catch (error) {
+    stopListening?.();
+    await backend.close().catch(() => undefined);
+    throw error;
+  }
+  report.tookMs = clock.elapsed() - began;
+  for (const { where, what } of report.damage) logger.warn(`${backend.target}: ${where}: ${what}; see docs/recovery`);
+  for (const note of report.notes) logger.info(`${backend.target}: ${note}`);
+
+  let closing: Promise<CloseReport> | undefined;
+  const close = () => {
+    closing ??= closeInOrder(engine, () => {
+      stopListening?.();
+      forget?.();
+    });
+    return closing;
+  };
+  const forget = platform.lifecycle?.({ close, writeNow: () => engine.writeNow() });
+  return face(engine, close);
+}
+
+/** Runs out after so many ms, without an error. */
+async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: unknown;
+  const timeout = new Promise((resolve) => {
+    timer = clock.setTimeout(() => resolve(undefined), ms);
+  });
+  await Promise.race([work.catch(() => undefined), timeout]);
+  clock.clearTimeout(timer);
+}
+
+async function closeInOrder(engine: Engine, released: () => void): Promise<CloseReport> {
+  const { sweeper, fork, writer, events } = engine;
+  const { backend, clock } = engine.options;
+  events.emit('closing', undefined);
+  engine.closed = true;
+  await within(clock, closeSweepMsMax, sweeper.settled());
+  await within(clock, closeFlushMsMax, sweeper.flush(closeFlushMsMax));
+  sweeper.stop();
+  await within(clock, closeBackendMsMax, engine.checkpointSettled());
+  const entries = fork.unsaved;
+  const report: CloseReport = { durable: entries === 0, unsaved: { entries, regions: fork.regions }, root: writer.root };
+  if (entries > 0) {
+    const why = engine.lastFailure ? `: ${engine.lastFailure.error.message}` : '';
+    engine.logger.error(`${backend.target}: closed with ${entries} entries unsaved, in ${report.unsaved.regions.join(', ')}${why}`);
+  }
+  await within(clock, closeBackendMsMax, backend.close());
+  released();
+  events.emit('closed', report);
+  return report;
+}
+
+function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
+  const regions = new Map<RegionState, Region<never>>();
+  let usage: Usage | undefined;
+  return {
+    did: engine.options.identity.did,
+    region<T>(name: string, options?: RegionOptions<T>) {
+      const state = engine.region(name);
+      if (options) {
+        if (state.options && !sameOptions(state.options, options)) {
+          throw new TidemarkError('bad_option', `region '${name}' is declared already, with other options`);
+        }
+        if (!state.options) declare(state, engine, options as unknown as RegionOptions<never>);
+        state.options = options;
+      } else if (!state.declared) declare(state, engine, { version: state.version, ...(state.join !== 'lww' && { join: state.join }) });
+      let region = regions.get(state);
+      if (!region) {
+        region = regionFace(state);
+        regions.set(state, region);
+      }
+      return region as unknown as Region<T>;
+    },
+    get regions() {
+      return [...engine.regions.keys()].sort();
+    },
+    async flush({ timeoutMs }: { timeoutMs?: number } = {}) {
+      engine.guard();
+      await engine.sweeper.flush(timeoutMs);
+    },
+    fork() {
+      engine.guard();
+      const fork = new DetachedFork(engine, engine.forks);
+      return {
+        region: <T>(name: string) => forkFace(engine.region(name), fork) as WritableRegion<T>,
+        sync: () => fork.sync(),
+        drop: () => fork.drop(),
+      };
+    },
+    root: { region: <T>(name: string) => rootFace(engine.region(name)) as ReadonlyRegion<T> },
+    async checkpoint() {
+      engine.guard();
+      await engine.checkpoint();
+    },
+    health: () => healthOf(engine, usage),
+    async usage() {
+      usage = await engine.options.backend.usage();
+      return usage;
+    },
+    on: (name, handler) => engine.events.on(name, handler),
+    unsaved: {
+      get: () => engine.unsaved,
+      subscribe: (listener) => engine.events.on('unsaved', listener),
+    },
+    close,
+    async [Symbol.asyncDispose]() {
+      await close();
+    },
+  };
+}
+
+const sameOptions = (a: object, b: object): boolean =>
+  [...Object.keys(a), ...Object.keys(b)].every((key) => (a as Record<string, unknown>)[key] === (b as Record<string, unknown>)[key]);
+
+const updated = <T>(region: Pick<WritableRegion<T>, 'get' | 'set'>, key: string, change: (value: T | undefined) => T): T => {
+  region.set(key, change(region.get(key)));
+  return region.get(key) as T;
+};
+
+function regionFace(state: RegionState): Region<never> {
+  const region: Region<unknown> = {
+    name: state.name,
+    get: (key) => state.get(key),
+    has: (key) => state.get(key) !== undefined,
+    set: (key, value) => state.set(key, value),
+    delete: (key) => state.delete(key),
+    update: (key, change) => updated(region, key, change),
+    get size() {
+      return state.size;
+    },
+    scan: (options) => state.scan(options),
+    [Symbol.iterator]: () => state.scan(),
+    subscribe: (key: string | Listener, listener?: Listener) =>
+      typeof key === 'string' ? state.subscribe(key, listener!) : state.subscribe(undefined, key),
+    purgeOlderThan: (ms) => state.purgeOlderThan(ms),
+  };
+  return region as Region<never>;
+}
+
+function rootFace(state: RegionState): ReadonlyRegion {
+  return {
+    name: state.name,
+    get: (key) => state.rootValue(key),
+    has: (key) => state.rootValue(key) !== undefined,
+    scan: (options) => state.scan(options, true),
+    [Symbol.iterator]: () => state.scan({}, true),
+  };
+}
+
+function forkFace(state: RegionState, fork: DetachedFork): WritableRegion {
+  const region: WritableRegion = {
+    name: state.name,
+    get: (key) => fork.get(state, key),
+    has: (key) => fork.get(state, key) !== undefined,
+    set: (key, value) => fork.set(state, key, value),
+    delete: (key) => fork.delete(state, key),
+    update: (key, change) => updated(region, key, change),
+    scan: (options) => fork.scan(state, options),
+    [Symbol.iterator]: () => fork.scan(state),
+  };
+  return region;
+}
