@@ -62,6 +62,6 @@ describe('virtual time', () => {
     void process.nextTurn().then(fire);
     await clock.advance(100);
     expect(fired).toBe(0);
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pending()).toBe(0);
   });
 });

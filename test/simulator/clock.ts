@@ -54,8 +54,9 @@ export class SimClock implements Clock {
     this.wall += ms;
   }
 
-  get pendingTimers(): number {
-    return this.timers.length;
+  /** Timers that have not fired: all, or one process's. */
+  pending(owner?: object): number {
+    return owner ? this.timers.filter((timer) => timer.owner === owner).length : this.timers.length;
   }
 
   /** The clock as one process sees it. */
@@ -160,6 +161,11 @@ export class ProcessClock implements Clock {
 
   nextTurn(): Promise<void> {
     return this.ended ? new Promise(() => {}) : this.clock.yieldFor(this);
+  }
+
+  /** Its timers that have not fired. */
+  get pending(): number {
+    return this.clock.pending(this);
   }
 
   end(): void {

@@ -63,6 +63,11 @@ export class SimDisk implements Disk {
     this.media.capacity = bytes;
   }
 
+  /** Leaves so many bytes free. */
+  fill(roomBytes: number): void {
+    this.media.capacity = this.media.usedBytes() + roomBytes;
+  }
+
   /** While true, everything that writes fails with EROFS. */
   set readOnly(readOnly: boolean) {
     this.calls.readOnly = readOnly;

@@ -159,12 +159,15 @@ export class Media {
   }
 
   freeBytes(): number {
-    if (this.capacity === Infinity) return Infinity;
+    return this.capacity === Infinity ? Infinity : Math.max(0, this.capacity - this.usedBytes());
+  }
+
+  usedBytes(): number {
     const inodes = new Set<Inode>();
     this.walk(this.root, 'live', '', (_path, inode) => inodes.add(inode));
     let used = 0;
     for (const inode of inodes) used += inode.size;
-    return Math.max(0, this.capacity - used);
+    return used;
   }
 
   private walk(

@@ -1,0 +1,118 @@
+// One process of a simulated world, from its start to its end: it opens the store, and while it lives the world runs for it.
+// Knows nothing of what is promised and checked.
+import { fsBackend } from '../../backends/fs';
+import type { Logger } from '../../src/base/seams';
+import { open, type Venue } from '../../src/venue';
+import type { ProcessClock, SimClock } from './clock';
+import { simulatedCrypto } from './crypto';
+import type { SimDisk } from './disk';
+import type { Machine } from './machine';
+import type { CrashPoint, Death } from './program';
+import type { Random } from './random';
+
+export const storePath = '/data/app/venue.etch';
+const seedOfKey = new Uint8Array(32).fill(7);
+
+const silent: Logger = { info() {}, warn() {}, error() {} };
+
+export type End<T> = { readonly value: T } | { readonly error: unknown };
+
+export class HangError extends Error {
+  override readonly name = 'HangError';
+}
+
+export class Life {
+  readonly disk: SimDisk;
+  readonly clock: ProcessClock;
+  /** Undefined until the store is open. */
+  venue: Venue | undefined;
+  /** The last resort of a process that goes. */
+  writeNow: () => void = () => {};
+  /** Flushes and checkpoints that have been asked for and have not been answered. */
+  unanswered = 0;
+  private readonly process: ReturnType<Machine['spawn']>;
+
+  constructor(
+    disk: SimDisk,
+    machine: Machine,
+    private readonly world: SimClock,
+    private readonly random: Random,
+  ) {
+    this.disk = disk.process();
+    this.clock = world.process();
+    this.process = machine.spawn();
+  }
+
+  get isOver(): boolean {
+    return this.disk.isDead;
+  }
+
+  async open(): Promise<Venue> {
+    const platform = {
+      backend: fsBackend(storePath, { disk: this.disk, processes: this.process }),
+      clock: this.clock,
+      crypto: simulatedCrypto(this.random),
+      logger: silent,
+      freeze: false,
+      seed: seedOfKey,
+      lifecycle: (hooks: { writeNow(): void }) => {
+        this.writeNow = hooks.writeNow;
+        return () => {};
+      },
+    };
+    this.venue = await open({}, platform);
+    return this.venue;
+  }
+
+  /** Calls `die` at a call of the disk; never, if the process ends before. */
+  armCrash({ how, calls, phase }: CrashPoint, die: (how: Death) => void): void {
+    const at = this.disk.callCount + calls;
+    this.disk.onCall = (call, now) => {
+      if (call === at && now === phase) die(how);
+    };
+  }
+
+  /** Counts something that must be answered in the end. */
+  ask<T>(asked: Promise<T>): Promise<T> {
+    this.unanswered++;
+    const answered = () => {
+      this.unanswered--;
+    };
+    asked.then(answered, answered);
+    return asked;
+  }
+
+  /**
+   * Runs the world until `work` settles. @returns undefined if the process died first.
+   * @throws HangError after `msMax` of virtual time
+   */
+  async drive<T>(work: Promise<T>, msMax: number): Promise<End<T> | undefined> {
+    const settled: { end?: End<T> } = {};
+    work.then(
+      (value) => {
+        settled.end = { value };
+      },
+      (error: unknown) => {
+        settled.end = { error };
+      },
+    );
+    const late = this.world.elapsed() + msMax;
+    await this.world.run(() => settled.end !== undefined || this.isOver || this.world.elapsed() > late);
+    if (!settled.end && !this.isOver) throw new HangError(`not settled after ${msMax} ms`);
+    return this.isOver ? undefined : settled.end;
+  }
+
+  leave(): void {
+    this.clock.end();
+    this.process.end();
+  }
+
+  /** @returns the disk as the next process finds it. */
+  end(how: Death): SimDisk {
+    this.leave();
+    if (how === 'power') return this.disk.crash();
+    const next = this.disk.process();
+    this.disk.kill();
+    return next;
+  }
+}

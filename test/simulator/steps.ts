@@ -1,0 +1,197 @@
+// What each step of a program does in a world, and what the venue must have done when it is over. Knows nothing of how a
+// world starts, dies or is checked after that.
+import { FlushTimeoutError, LockedError, TidemarkError } from '../../src/base/errors';
+import type { ForkedVenue } from '../../src/venue';
+import type { ForkWrites, Value } from './model';
+import type { Step, Write } from './program';
+import { type World, WorldError } from './world';
+
+/** With a disk that works: retries have backed off to 5 s at most, calls take 300 ms at most. */
+export const answerMsMax = 30_000;
+/** DESIGN.md, "Closing": 2 s for the sweep, 5 s for the flush, 2 s for the checkpoint, 2 s for the backend. */
+const closeMsMax = 12_000;
+/** How long a program waits for an answer that a broken disk holds up. */
+const patienceMs = 1000;
+/** Longer than whatever may still be going on after a flush. */
+const idleMs = 10_000;
+
+export async function perform(world: World, step: Step): Promise<void> {
+  const { life, venue } = world;
+  const { disk } = life;
+  switch (step.do) {
+    case 'write':
+      for (const write of step.writes) {
+        const value = apply(world, venue, write);
+        if (value !== 'none') world.model.write(write, value);
+      }
+      break;
+    case 'fork':
+      await fork(world, step);
+      break;
+    case 'flush':
+      await flush(world, step.await, step.timeoutMs);
+      break;
+    case 'checkpoint':
+      await checkpoint(world, step.await);
+      break;
+    case 'wait':
+      await world.clock.advance(step.ms, () => life.isOver);
+      break;
+    case 'jump':
+      world.clock.jump(step.ms);
+      break;
+    case 'close':
+      await close(world);
+      break;
+    case 'exit':
+      exit(world);
+      break;
+    case 'intrude':
+      await intrude(world);
+      break;
+    case 'faults':
+      disk.faults.set({ rate: step.rate });
+      world.broken ||= step.rate > 0;
+      break;
+    case 'fill':
+      disk.fill(step.roomBytes);
+      world.broken = true;
+      break;
+    case 'readOnly':
+      disk.readOnly = true;
+      world.broken = true;
+      break;
+    case 'slow':
+      disk.slowness(step.rate, step.ms);
+      break;
+    case 'heal':
+      await heal(world);
+      break;
+    case 'crash':
+      world.troubles = [...step.recovery];
+      world.die(step.how);
+      break;
+    case 'crashAt':
+      world.troubles = [...step.recovery];
+      life.armCrash(step.at, (how) => world.die(how));
+      break;
+  }
+}
+
+/** @returns what the key holds now, or 'none' if there was nothing to delete. */
+function apply({ model }: World, to: Pick<ForkedVenue, 'region'>, write: Write): Value | undefined | 'none' {
+  const region = to.region<Value>(write.region);
+  if (write.how === 'delete') return region.delete(write.key) ? undefined : 'none';
+  const value = model.value(write.bytes);
+  if (write.how === 'update') region.update(write.key, () => value);
+  else region.set(write.key, value);
+  return value;
+}
+
+async function fork(world: World, { writes, meanwhile, end }: Step & { do: 'fork' }): Promise<void> {
+  const { life, venue, model } = world;
+  const fork = venue.fork();
+  const written: ForkWrites = new Map();
+  for (const write of writes) {
+    const value = apply(world, fork, write);
+    if (value !== 'none') model.writeInFork(written, write, value);
+  }
+  model.checkLive(world.read);
+  for (const step of meanwhile) {
+    await perform(world, step);
+    if (life.isOver) return;
+  }
+  fork[end]();
+  if (end === 'sync') model.join(written);
+}
+
+async function flush(world: World, awaited: boolean, timeoutMs?: number): Promise<void> {
+  const moment = world.model.now();
+  const limit = timeoutMs ?? (awaited && world.broken ? patienceMs : undefined);
+  const flushed = world.life.ask(world.venue.flush(limit === undefined ? {} : { timeoutMs: limit })).then(
+    () => {
+      world.model.durable(moment);
+      world.tally.flushes++;
+    },
+    (error) => {
+      if (!(error instanceof FlushTimeoutError) && !isClosed(error)) world.failure ??= error;
+    },
+  );
+  if (awaited) await world.life.drive(flushed, answerMsMax);
+}
+
+const isClosed = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'closed';
+
+async function checkpoint(world: World, awaited: boolean): Promise<void> {
+  const { life } = world;
+  const wasBroken = world.broken;
+  let answered = false;
+  const made = life.ask(world.venue.checkpoint()).then(
+    () => {
+      answered = true;
+      world.tally.checkpoints++;
+    },
+    (error) => {
+      answered = true;
+      if (!(error instanceof TidemarkError) || !(wasBroken || world.broken || isClosed(error))) world.failure ??= error;
+    },
+  );
+  if (!awaited) return;
+  if (world.broken) await world.clock.advance(patienceMs, () => answered || life.isOver);
+  else await life.drive(made, answerMsMax);
+}
+
+async function close(world: World): Promise<void> {
+  const { life, venue, model } = world;
+  const moment = model.now();
+  const end = await life.drive(venue.close(), closeMsMax);
+  if (!end) return;
+  if ('error' in end) throw end.error;
+  const { durable, unsaved } = end.value;
+  if (durable) model.durable(moment);
+  else if (!world.broken) throw new WorldError(`closed on a disk that works, with ${unsaved.entries} unsaved`);
+  await world.clock.advance(1);
+  if (life.unanswered > 0)
+    throw new WorldError(`${life.unanswered} flushes or checkpoints were not answered when the venue was closed`);
+  if (!world.broken) {
+    const left = [...life.disk.files().keys()].filter((path) => path.includes('LOCK') || path.endsWith('.tmp'));
+    if (left.length > 0) throw new WorldError(`close left ${left} behind`);
+    if (life.disk.openFiles().length > 0) throw new WorldError(`close left ${life.disk.openFiles()} open`);
+    if (life.clock.pending > 0) throw new WorldError('close left a timer');
+  }
+  world.endLife('kill');
+}
+
+/** The process ends without closing. */
+function exit(world: World): void {
+  const { life, model } = world;
+  const moment = model.now();
+  try {
+    life.writeNow();
+    model.durable(moment);
+  } catch (error) {
+    if (!world.broken && !life.isOver) throw error;
+  }
+  if (!life.isOver) world.die('kill');
+}
+
+async function intrude(world: World): Promise<void> {
+  const other = world.spawn();
+  const end = await world.life.drive(other.open(), answerMsMax);
+  if (end && !('error' in end)) throw new WorldError('a store in use was opened by another process');
+  if (end && !(end.error instanceof LockedError)) throw end.error;
+  other.leave();
+}
+
+/** What was held up goes through by itself, and then nothing happens any more. */
+async function heal(world: World): Promise<void> {
+  const { life, venue } = world;
+  world.mend(life.disk);
+  await flush(world, true);
+  if (life.isOver) return;
+  if (venue.unsaved.get()) throw new WorldError('unsaved after a flush on a disk that works');
+  await world.clock.advance(idleMs, () => life.isOver);
+  if (life.isOver) return;
+  if (life.unanswered > 0) throw new WorldError('a checkpoint was not answered on a disk that works');
+  if (life.clock.pending > 0) throw new WorldError('an idle venue has a timer');
+}

@@ -1,0 +1,208 @@
+// One simulated world: a machine with a disk, a clock and one store, in which a program runs, dies and is started again. After
+// every start it checks what was found; what is right, model.ts and store-check.ts know.
+import { parseName } from '../../backends/fs/names';
+import { TidemarkError } from '../../src/base/errors';
+import type { RecoveryReport } from '../../src/engine/recovery';
+import type { Venue } from '../../src/venue';
+import { SimClock } from './clock';
+import { SimDisk } from './disk';
+import { Life, storePath } from './life';
+import { Machine } from './machine';
+import { type KeyName, Model, type Read, type Value } from './model';
+import type { Death, Program, Step, Trouble } from './program';
+import { Random } from './random';
+import { answerMsMax, perform } from './steps';
+import { checkNothingCut, type Files } from './store-check';
+
+const regionNames = ['notes', 'jobs'];
+
+/** What happened in a world: tells whether simulations do what they should. */
+export interface Tally {
+  calls: number;
+  opens: number;
+  crashes: number;
+  troubledOpens: number;
+  flushes: number;
+  checkpoints: number;
+  tornBytes: number;
+  damage: number;
+}
+
+export class WorldError extends Error {
+  override readonly name = 'WorldError';
+}
+
+/** A flipped bit in one file. */
+interface Rot {
+  readonly path: string;
+  readonly byte: number;
+  /** Whether all that the file held is elsewhere too. */
+  readonly spare: boolean;
+  /** Whether an opening reads it. */
+  readonly read: boolean;
+}
+
+export class World {
+  readonly tally: Tally = {
+    calls: 0,
+    opens: 0,
+    crashes: 0,
+    troubledOpens: 0,
+    flushes: 0,
+    checkpoints: 0,
+    tornBytes: 0,
+    damage: 0,
+  };
+  readonly clock = new SimClock();
+  readonly model = new Model();
+  /** The process that runs now. */
+  life!: Life;
+  /** What goes wrong in the next openings. */
+  troubles: Trouble[] = [];
+  /** Whether the disk may refuse now. */
+  broken = false;
+  /** Of something that nobody was waiting for. */
+  failure: unknown;
+  private readonly random: Random;
+  private readonly machine: Machine;
+  /** The disk as the next process gets it. */
+  private disk: SimDisk;
+  private rot: Rot | undefined;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+    this.machine = new Machine(this.random.fork());
+    this.disk = SimDisk.blank(this.random.uint32(), this.clock);
+  }
+
+  get venue(): Venue {
+    return this.life.venue!;
+  }
+
+  async run(program: Program): Promise<void> {
+    await this.boot();
+    for (const step of program.steps) await this.take(step);
+    await this.take({ do: 'heal' });
+    await this.take({ do: 'crash', how: this.anyDeath(), recovery: [] });
+    await this.take({ do: 'close' });
+    await this.decay();
+    this.endLife('kill');
+  }
+
+  private async take(step: Step): Promise<void> {
+    await perform(this, step);
+    if (this.failure) throw this.failure;
+    if (this.life.isOver) await this.boot();
+    else this.model.checkLive(this.read);
+  }
+
+  /** How values read now. */
+  readonly read: Read = ({ region, key }) => this.venue.region<Value>(region).get(key);
+  private readonly root: Read = ({ region, key }) => this.venue.root.region<Value>(region).get(key);
+
+  private anyDeath(): Death {
+    return this.random.pick(['power', 'kill']);
+  }
+
+  spawn(): Life {
+    return new Life(this.disk, this.machine, this.clock, this.random);
+  }
+
+  mend(disk: SimDisk): void {
+    disk.faults.set({ rate: 0 });
+    disk.capacity = Number.POSITIVE_INFINITY;
+    disk.readOnly = false;
+    disk.slowness(0, 0);
+    this.broken = false;
+  }
+
+  /** The process crashes. What the venue says is durable at that moment is a promise. */
+  die(how: Death): void {
+    this.tally.crashes++;
+    if (this.life.venue && !this.rot) this.model.promise(this.root);
+    this.endLife(how);
+  }
+
+  endLife(how: Death): void {
+    this.tally.calls += this.life.disk.callCount;
+    this.disk = this.life.end(how);
+    if (how === 'power') this.machine.losePower();
+  }
+
+  /** Starts processes until one has opened the store, and checks what it found. */
+  private async boot(): Promise<void> {
+    for (;;) {
+      const found = await this.start();
+      if (!found) continue;
+      this.check(found);
+      // What was found counts as durable: whatever happens now, the next opening finds the same.
+      if (this.rot || !this.random.chance(0.2)) return;
+      this.die(this.anyDeath());
+    }
+  }
+
+  /** @returns undefined if the process did not get there. */
+  private async start(): Promise<Venue | undefined> {
+    const life = this.spawn();
+    this.life = life;
+    this.mend(life.disk);
+    const trouble = this.troubles.shift();
+    if (trouble) this.tally.troubledOpens++;
+    const refuses = trouble !== undefined && 'faults' in trouble;
+    if (refuses) life.disk.faults.set({ rate: trouble.faults });
+    else if (trouble) life.armCrash(trouble, (how) => this.die(how));
+    const [durable, live] = [copy(life.disk.durableView()), copy(life.disk.files())];
+    const end = await life.drive(life.open(), answerMsMax);
+    checkNothingCut(storePath, end ? live : durable, this.disk.files());
+    if (!end) return undefined;
+    if ('value' in end) {
+      life.disk.faults.set({ rate: 0 });
+      return end.value;
+    }
+    if (!refuses || !(end.error instanceof TidemarkError)) throw end.error;
+    this.endLife('kill');
+    return undefined;
+  }
+
+  private check(venue: Venue): void {
+    const report = venue.health().recovery;
+    this.tally.opens++;
+    this.tally.tornBytes += report.tornBytes;
+    this.tally.damage += report.damage.length;
+    const keys: KeyName[] = regionNames.flatMap((region) =>
+      [...venue.region<Value>(region)].map(([key]) => ({ region, key })),
+    );
+    if (this.rot) this.checkRotten(this.rot, report);
+    else if (report.damage.length > 0) throw new WorldError(`damage without rot: ${JSON.stringify(report.damage)}`);
+    if (!this.rot || this.rot.spare) this.model.recover(keys, this.read);
+    else this.model.checkNothingInvented(keys, this.read);
+    if (!this.rot) this.model.promise(this.root);
+  }
+
+  private checkRotten({ path, byte, read }: Rot, report: RecoveryReport): void {
+    if (read && report.damage.length === 0 && report.tornBytes === 0) {
+      throw new WorldError(`rot in byte ${byte} of ${path} was not reported`);
+    }
+  }
+
+  /** One bit flips in one file while nobody looks. */
+  private async decay(): Promise<void> {
+    this.die('kill');
+    const files = [...this.disk.files()].flatMap(([path, bytes]) => {
+      const parsed = parseName(path.slice(storePath.length + 1));
+      return parsed && bytes.length > 0 ? { path, size: bytes.length, ...parsed } : [];
+    });
+    if (files.length > 0) {
+      const { path, size, kind, generation } = this.random.pick(files);
+      const newest = Math.max(0, ...files.map((file) => (file.kind === 'checkpoint' ? file.generation : 0)));
+      const read = generation >= newest;
+      const byte = this.random.below(size);
+      this.rot = { path, byte, spare: kind === 'checkpoint' || !read, read };
+      this.disk.flip(path, byte, 1 << this.random.below(8));
+    }
+    await this.boot();
+  }
+}
+
+/** The bytes that a disk shows are its own. */
+const copy = (files: Files): Files => new Map([...files].map(([path, bytes]) => [path, bytes.slice()]));
