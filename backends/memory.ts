@@ -82,7 +82,8 @@ export function memoryBackend(store?: MemoryStore): Backend {
     const line = bytes.slice();
     mine.put({ writer, index, line });
     for (const listener of mine.listeners) {
-      if (listener.of !== backend) Promise.resolve().then(() => mine.listeners.has(listener) && listener.hear(line.slice()));
+      if (listener.of !== backend)
+        Promise.resolve().then(() => mine.listeners.has(listener) && listener.hear(line.slice()));
     }
   }
 
@@ -110,7 +111,8 @@ export function memoryBackend(store?: MemoryStore): Backend {
       mine.checkpoints = mine.checkpoints.filter((other) => other !== checkpoint);
     };
     const read = async (offset: number, length: number) => {
-      if (offset < 0 || offset + length > bytes.length) throw new RangeError(`checkpoint.${generation} ends at ${bytes.length}`);
+      if (offset < 0 || offset + length > bytes.length)
+        throw new RangeError(`checkpoint.${generation} ends at ${bytes.length}`);
       return bytes.slice(offset, offset + length);
     };
     return stored(`checkpoint.${generation}`, () => bytes, remove, { generation, read });
@@ -126,17 +128,24 @@ export function memoryBackend(store?: MemoryStore): Backend {
         left -= commit.line.length;
       }
     }
-    return stored(`log.${generation}`, () => bytes, () => cut(0), { generation, cut });
+    return stored(
+      `log.${generation}`,
+      () => bytes,
+      () => cut(0),
+      { generation, cut },
+    );
   }
 
   async function make(lines: AsyncIterable<Bytes>, vector: VersionVector): Promise<StoredCheckpoint | undefined> {
     const pieces: Bytes[] = [];
     for await (const piece of lines) pieces.push(piece.slice());
     const [standing] = mine.checkpoints;
-    if (Object.entries(standing?.covers ?? {}).some(([writer, index]) => !covers(vector, { writer, index }))) return undefined;
+    if (Object.entries(standing?.covers ?? {}).some(([writer, index]) => !covers(vector, { writer, index })))
+      return undefined;
     const next = { generation: ++mine.generation, bytes: concatBytes(pieces), covers: { ...vector } };
     if (store) mine.checkpoints = standing ? [next, standing] : [next];
-    for (const commit of mine.lines.values()) if (covers(standing?.covers, commit)) mine.put({ ...commit, line: new Uint8Array() });
+    for (const commit of mine.lines.values())
+      if (covers(standing?.covers, commit)) mine.put({ ...commit, line: new Uint8Array() });
     return storedCheckpoint(next);
   }
 
@@ -145,17 +154,24 @@ export function memoryBackend(store?: MemoryStore): Backend {
     exclusive: false,
 
     async open(venue) {
+      mine.venue ??= venue;
       const [newest, before] = mine.checkpoints;
       const commits = [...mine.lines.values()];
       const logs = [
-        storedLog(newest?.generation ?? 0, commits.filter((commit) => !covers(newest?.covers, commit))),
-        storedLog(before?.generation ?? 0, commits.filter((commit) => covers(newest?.covers, commit))),
+        storedLog(
+          newest?.generation ?? 0,
+          commits.filter((commit) => !covers(newest?.covers, commit)),
+        ),
+        storedLog(
+          before?.generation ?? 0,
+          commits.filter((commit) => covers(newest?.covers, commit)),
+        ),
       ];
       return {
         checkpoints: mine.checkpoints.map(storedCheckpoint),
         logs: logs.filter(({ size }) => size),
         notes: [],
-        venue: (mine.venue ??= venue),
+        venue: mine.venue,
       };
     },
 

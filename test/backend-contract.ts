@@ -1,7 +1,15 @@
 // What every backend promises (src/backend.ts), as one suite: fs, memory, IndexedDB in real browsers and those to come
 // run it unchanged. So it knows no platform, and sees a store only through Backend and the few things a World can do.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Backend, type Bytes, type CommitId, concatBytes, LockedError, type Stored, type StoredBytes } from '../src/backend';
+import {
+  type Backend,
+  type Bytes,
+  type CommitId,
+  concatBytes,
+  LockedError,
+  type Stored,
+  type StoredBytes,
+} from '../src/backend';
 
 /** One storage that backends are opened on. */
 export interface World {
@@ -73,6 +81,8 @@ function pattern(size: number, seed: number): Bytes {
 
 const A = 'a0a0a0a0a0a0a0a0';
 const B = 'b1b1b1b1b1b1b1b1';
+/** A poll ends as soon as it may; only a broken backend waits so long. */
+const patience = { timeout: 10_000, interval: 5 };
 const venue = '00112233445566778899aabbccddeeff';
 
 /** Registers the suite for one kind of backend. `make` gives a new, empty storage. */
@@ -442,7 +452,9 @@ export function backendContract(name: string, make: () => World | Promise<World>
           expectSame(await readAll(stored.checkpoints[0]!), pattern(1000, round));
           if (round > 0) expectSame(await readAll(stored.checkpoints[1]!), pattern(1000, round - 1));
           const found = await findLines(stored);
-          expect(found.map(({ line }) => line)).toEqual(expect.arrayContaining(textsOf(some(A, 3 * round, 3 * round + 3))));
+          expect(found.map(({ line }) => line)).toEqual(
+            expect.arrayContaining(textsOf(some(A, 3 * round, 3 * round + 3))),
+          );
           // What both cover is of no use to anybody.
           expect(found.filter(({ line }) => round > 0 && textsOf(some(A, 0, 3 * round)).includes(line))).toEqual([]);
         }
@@ -521,13 +533,13 @@ export function backendContract(name: string, make: () => World | Promise<World>
         const stop = other.onAppend!((commit) => heard.push(text(commit)));
         backend.onAppend((commit) => ownHeard.push(text(commit)));
         await append(...some(A, 0, 3));
-        await expect.poll(() => heard).toEqual(textsOf(some(A, 0, 3)));
+        await expect.poll(() => heard, patience).toEqual(textsOf(some(A, 0, 3)));
 
         stop();
         await append(makeCommit(A, 3));
         const back = makeCommit(B, 0);
         await other.append(back.line, back.at, 'relaxed');
-        await expect.poll(() => ownHeard).toEqual([text(back.line)]);
+        await expect.poll(() => ownHeard, patience).toEqual([text(back.line)]);
         expect(heard).toHaveLength(3);
         await other.close();
       });

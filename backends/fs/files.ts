@@ -9,7 +9,9 @@ export const hasCode = (error: unknown, ...codes: string[]): boolean =>
 export const ioError = (what: string, path: string, cause: unknown): TidemarkError =>
   cause instanceof TidemarkError
     ? cause
-    : new TidemarkError('io', `cannot ${what} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    : new TidemarkError('io', `cannot ${what} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
 
 /** A system call whose failure says what was done to which file. */
 export async function attempt<T>(what: string, path: string, call: Promise<T>): Promise<T> {
@@ -44,7 +46,9 @@ export async function readExactly(disk: Disk, file: number, position: number, le
 /** The first `limit` bytes of a small file; undefined if there is none. */
 export async function readSmall(disk: Disk, path: string, limit: number): Promise<Bytes | undefined> {
   try {
-    return await using(disk, path, 'r', async (file) => readExactly(disk, file, 0, Math.min(limit, await disk.size(file))));
+    return await using(disk, path, 'r', async (file) =>
+      readExactly(disk, file, 0, Math.min(limit, await disk.size(file))),
+    );
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) return undefined;
     throw ioError('read', path, cause);
@@ -52,7 +56,12 @@ export async function readSmall(disk: Disk, path: string, limit: number): Promis
 }
 
 /** Opens, does, closes. What closing says is not heard: whoever needs bytes to be durable has synced them before. */
-export async function using<T>(disk: Disk, path: string, flag: 'r' | 'wx' | 'r+', work: (file: number) => Promise<T>): Promise<T> {
+export async function using<T>(
+  disk: Disk,
+  path: string,
+  flag: 'r' | 'wx' | 'r+',
+  work: (file: number) => Promise<T>,
+): Promise<T> {
   const file = await disk.open(path, flag);
   try {
     return await work(file);

@@ -1,7 +1,14 @@
 // A store as a folder, `venue.etch/`: LOCK, checkpoints, logs, quarantine (docs/FORMAT.md). Composes the parts in this folder and
 // decides in which order they happen. Knows nothing of what a line holds; every system call goes through `disk`.
 import { dirname, join, resolve } from 'node:path';
-import { type Backend, type Bytes, type Stored, type StoredCheckpoint, type StoredLog, TidemarkError } from '../../src/backend';
+import {
+  type Backend,
+  type Bytes,
+  type Stored,
+  type StoredCheckpoint,
+  type StoredLog,
+  TidemarkError,
+} from '../../src/backend';
 import { writeCheckpoint } from './checkpoints';
 import type { Disk } from './disk';
 import { attempt, hasCode, ioError, removeQuietly, using } from './files';
@@ -14,7 +21,7 @@ import { openQuarantine } from './quarantine';
 import { nameOf, readFileAt, streamFile } from './stored';
 
 export type { Disk, OpenFlag } from './disk';
-export type { ProcessId, Processes } from './processes';
+export type { Processes, ProcessId } from './processes';
 
 /** What stands between the backend and the machine; tests put a simulated one there. */
 export interface FsOptions {
@@ -61,7 +68,8 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
   }
 
   async function start(): Promise<Stored> {
-    if (closing || session) throw new TidemarkError('closed', `the store ${home} was opened before; make another backend`);
+    if (closing || session)
+      throw new TidemarkError('closed', `the store ${home} was opened before; make another backend`);
     await attempt('create', home, disk.mkdir(home));
     const lock = await acquireLock(disk, home, processes);
     try {
@@ -190,7 +198,10 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     let renaming = false;
     try {
       if (!(await open.lock.isOurs())) {
-        open.lost = new TidemarkError('lock_lost', `the lock of ${home} is no longer ours: nothing more is written there; open it again`);
+        open.lost = new TidemarkError(
+          'lock_lost',
+          `the lock of ${home} is no longer ours: nothing more is written there; open it again`,
+        );
         throw open.lost;
       }
       renaming = true;

@@ -7,11 +7,11 @@
 // He may have linked to an owner that LOCK no longer led to, so he follows the list once more before he believes that he won.
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { LockedError, TidemarkError } from '../../src/backend';
+import { LockedError, type TidemarkError } from '../../src/backend';
 import type { Disk } from './disk';
 import { hasCode, ioError, readSmall, removeQuietly, using, writeAll } from './files';
 import { lockName } from './names';
-import type { ProcessId, Processes } from './processes';
+import type { Processes, ProcessId } from './processes';
 
 export interface Lock {
   /** What a recovery report should say of how it was taken. */
@@ -154,8 +154,12 @@ async function readOwner(disk: Disk, path: string): Promise<Owner | undefined> {
   const bytes = await readSmall(disk, path, lockBytesMax);
   if (!bytes) return undefined;
   try {
-    const { pid, start, host, boot, nonce, since } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    const isId = Number.isSafeInteger(pid) && (pid as number) > 0 && typeof start === 'string' && typeof host === 'string';
+    const { pid, start, host, boot, nonce, since } = JSON.parse(new TextDecoder().decode(bytes)) as Record<
+      string,
+      unknown
+    >;
+    const isId =
+      Number.isSafeInteger(pid) && (pid as number) > 0 && typeof start === 'string' && typeof host === 'string';
     if (isId && typeof nonce === 'string' && noncePattern.test(nonce)) {
       const id = { pid: pid as number, start, host, ...(typeof boot === 'string' && { boot }) };
       return { nonce, id, ...(typeof since === 'string' && { since }) };
@@ -175,9 +179,13 @@ function refusal(folder: string, lockPath: string, { id, since }: Owner, self: P
   const { pid, host, start } = id!; // only an owner that can be named is alive
   const held = since ? ` since ${since}` : '';
   const here = host === self.host;
-  const who = here && pid === self.pid && start === self.start ? `this process (pid ${pid})` : `process ${pid} on ${host}`;
+  const who =
+    here && pid === self.pid && start === self.start ? `this process (pid ${pid})` : `process ${pid} on ${host}`;
   const advice = here
     ? 'close it there first'
     : `whether it still runs cannot be seen from ${self.host}; if you know that it does not, delete ${lockPath}`;
-  return new LockedError({ pid, host, ...(since && { since }) }, `${folder} is in use by ${who}${held} (${lockPath}): ${advice}`);
+  return new LockedError(
+    { pid, host, ...(since && { since }) },
+    `${folder} is in use by ${who}${held} (${lockPath}): ${advice}`,
+  );
 }

@@ -33,7 +33,8 @@ type Done<T> = (error: Error | null, result: T) => void;
 const called = <T>(call: (done: Done<T>) => void): Promise<T> =>
   new Promise((resolve, reject) => call((error, result) => (error ? reject(error) : resolve(result))));
 
-const renameOnce = (from: string, to: string) => called<void>((done) => rename(from, to, done as (error: Error | null) => void));
+const renameOnce = (from: string, to: string) =>
+  called<void>((done) => rename(from, to, done as (error: Error | null) => void));
 
 /** Folders of some network and user-space file systems cannot be synced; they say so, and there is no other way. */
 const isUnsupported = (error: unknown) => hasCode(error, 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP');
@@ -45,7 +46,8 @@ export const nodeDisk: Disk = {
     new Promise((resolve, reject) => {
       write(file, bytes, offset, length, null, (error, taken) => (error ? reject(error) : resolve(taken)));
     }),
-  read: (file, bytes, offset, length, position) => called<number>((done) => read(file, bytes, offset, length, position, done)),
+  read: (file, bytes, offset, length, position) =>
+    called<number>((done) => read(file, bytes, offset, length, position, done)),
   fdatasync: (file) => called<void>((done) => fdatasync(file, done as (error: Error | null) => void)),
   fsync: (file) => called<void>((done) => fsync(file, done as (error: Error | null) => void)),
   truncate: (file, size) => called<void>((done) => ftruncate(file, size, done as (error: Error | null) => void)),

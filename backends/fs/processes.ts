@@ -43,7 +43,9 @@ export const lookInProc: Look = async (pid) => {
 export const lookWithPs: Look = async (pid) => {
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   const text = await new Promise<string>((resolve) => {
-    execFile('ps', ['-p', String(pid), '-o', 'stat=', '-o', 'lstart='], { env }, (error, stdout) => resolve(error ? '' : stdout));
+    execFile('ps', ['-p', String(pid), '-o', 'stat=', '-o', 'lstart='], { env }, (error, stdout) =>
+      resolve(error ? '' : stdout),
+    );
   });
   const parts = /^\s*(\S+)\s+(\S.*?)\s*$/.exec(text);
   return parts ? { start: parts[2]!, ended: parts[1]!.startsWith('Z') } : undefined;

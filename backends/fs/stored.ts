@@ -31,7 +31,13 @@ export async function* streamFile(disk: Disk, path: string, size: number): Async
   }
 }
 
-export async function readFileAt(disk: Disk, path: string, size: number, offset: number, length: number): Promise<Bytes> {
+export async function readFileAt(
+  disk: Disk,
+  path: string,
+  size: number,
+  offset: number,
+  length: number,
+): Promise<Bytes> {
   if (offset < 0 || length < 0 || offset + length > size) {
     throw ioError('read', path, new RangeError(`bytes ${offset} to ${offset + length} of ${size}`));
   }
