@@ -56,6 +56,7 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<{ line: SignedL
 
   const entries: StoredEntry[] = [];
   let at = 0;
+  let chunkCount = 0;
   for (const [region, version, join, chunks] of line.body as [string, number, string, Json[][]][]) {
     let last: string | undefined;
     for (const [firstKey, count, tombstones, length, digest, lowest = version, highest = version] of chunks) {
@@ -69,22 +70,22 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<{ line: SignedL
         if (last !== undefined && !(last < key)) throw new Error(`keys out of order at ${JSON.stringify(key)}`);
         last = key;
       }
-      const versions = read.map((entry) => entry.version);
+      const versions = read.flatMap((entry) => (entry.value ? entry.version : []));
       if (
         read[0]?.key !== firstKey ||
         read.length !== count ||
         read.filter((entry) => entry.value === undefined).length !== tombstones ||
-        Math.min(...versions) !== lowest ||
-        Math.max(...versions) !== highest
+        (versions.length > 0 && (Math.min(...versions) !== lowest || Math.max(...versions) !== highest))
       ) {
         throw new Error(`the index does not describe the chunk at byte ${at}`);
       }
       entries.push(...read);
+      chunkCount++;
       at = end + 1;
     }
   }
   if (at !== start) throw new Error('bytes that the index does not name');
-  if (entries.length !== line.payload.count) throw new Error('another count of entries than signed');
+  if (chunkCount !== line.payload.count) throw new Error('another count of chunks than signed');
   return { line, entries };
 }
 

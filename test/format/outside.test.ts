@@ -1,5 +1,6 @@
 // The outside reader on its own, before it judges the library: it finds what is there, and nothing that was changed escapes it.
 // Its stores come from the outside writer.
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readFiles } from './reader';
 import { type Json, untag } from './values';
@@ -20,6 +21,20 @@ async function read(files: Record<string, string | Uint8Array>) {
   const view = await readFiles(new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)])));
   return { ...view, kinds: view.problems.map(({ kind }) => kind), r: Object.fromEntries(view.regions.get('r') ?? []) };
 }
+
+describe('the outside reader and writer know only the page', () => {
+  for (const file of ['reader', 'files', 'join', 'jws', 'values', 'writer']) {
+    it(`${file}.ts imports nothing of the library`, async () => {
+      const source = await readFile(new URL(`${file}.ts`, import.meta.url), 'utf8');
+      const imported = [...source.matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)].map(
+        ([, from, dynamic]) => from ?? dynamic,
+      );
+      expect(
+        imported.filter((name) => !/^(node:[a-z/]+|jose|\.\/(files|join|jws|values))$/.test(name as string)),
+      ).toEqual([]);
+    });
+  }
+});
 
 describe('what is whole is read without a complaint', () => {
   it('commits of two writers, joined in any order', async () => {

@@ -94,29 +94,32 @@ async function newestCheckpoint(files: Files, problems: Problem[]) {
 async function readLogs(files: Files, since: number, problems: Problem[]): Promise<Chained[]> {
   const commits: Chained[] = [];
   for (const [file, bytes] of files) {
-    const name = /^log\.(0|[1-9][0-9]*)\.([0-9a-f]{16})(\.[1-9][0-9]*)?$/.exec(file);
+    const name = /^log\.(0|[1-9][0-9]*)\.[0-9a-f]{16}(\.[1-9][0-9]*)?$/.exec(file);
     if (!name || Number(name[1]) < since) continue;
     for (const line of await readLog(file, bytes, problems)) {
       const { kind, writer, index } = line.payload;
-      if (kind === 'commit' && writer === name[2])
-        commits.push({ ...line, file, writer: String(writer), index: Number(index) });
-      else problems.push({ kind: 'rot', file, what: `a ${kind} of ${writer}` });
+      if (kind === 'commit') commits.push({ ...line, file, writer: String(writer), index: Number(index) });
+      else problems.push({ kind: 'rot', file, what: `a ${kind} in a log` });
     }
   }
   return commits;
 }
 
+/** The checkpoint's venue, or the one that most commits are of. */
 function sameVenue(
   checkpoint: { line: SignedLine } | undefined,
   commits: Chained[],
   problems: Problem[],
 ): string | undefined {
-  const venue = (checkpoint?.line ?? commits[0])?.payload.venue;
+  const counts = new Map<string, number>();
+  for (const { payload } of commits) counts.set(String(payload.venue), (counts.get(String(payload.venue)) ?? 0) + 1);
+  const [most] = [...counts].sort(([, m], [, n]) => n - m)[0] ?? [];
+  const venue = checkpoint ? String(checkpoint.line.payload.venue) : most;
   for (const commit of commits) {
     if (commit.payload.venue !== venue)
       problems.push({ kind: 'venue', file: commit.file, what: `${commit.payload.venue}, not ${venue}` });
   }
-  return venue === undefined ? undefined : String(venue);
+  return venue;
 }
 
 /** Each writer's commits by index. The same one may stand in two files; two that differ may not have one index. */

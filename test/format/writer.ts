@@ -83,10 +83,11 @@ export function checkpoint(
     chunks.map((entries) => {
       const line = Buffer.from(JSON.stringify([time, entries]));
       const tombstones = entries.filter((entry) => entry.length === 2).length;
-      const versions = entries.map((entry) => entry[4] ?? version);
+      const versions = entries.flatMap((entry) => (entry.length === 2 ? [] : (entry[4] ?? version)));
+      if (versions.length === 0) versions.push(version);
       const [lowest, highest] = [Math.min(...versions), Math.max(...versions)];
       lines += `${line}\n`;
-      count += entries.length;
+      count++;
       return [
         entries[0]?.[0] ?? '',
         entries.length,
