@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { contestantNamed } from './contestants';
+import { findContestant } from './contestants';
 import { type Lab, type Options, Results, type Row, type Sample, type Scale, type Workload } from './workload';
 
 /** What a child is told. */
@@ -21,7 +21,9 @@ const HEAP_MB = 8192;
 export async function serve(text: string, workloads: readonly Workload[]): Promise<void> {
   const job = JSON.parse(text) as Job;
   const workload = workloads.find(({ name }) => name === job.workload)!;
-  const sample = await workload.run(contestantNamed(job.contestant, job.options.bytes), job.folder, job.options);
+  const contestant = findContestant(job.contestant, job.options.bytes);
+  if (contestant === undefined) throw new Error(`bench: no contestant is called ${job.contestant}`);
+  const sample = await workload.run(contestant, job.folder, job.options);
   await new Promise((resolve) => process.send!(sample, resolve));
   process.disconnect();
 }

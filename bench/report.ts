@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { contestantNamed } from './contestants';
+import { findContestant } from './contestants';
 import type { Column, Goal, Results, Workload } from './workload';
 
 export interface Measured {
@@ -17,13 +17,13 @@ const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 
+/** A row is named for its contestant, with what is special about it behind a comma; or it has a name of its own. */
 function titleOf(row: string): string {
-  try {
-    const { title, durability } = contestantNamed(row);
-    return `${title}${durability === 'no fsync' ? ' (no fsync)' : ''}`;
-  } catch {
-    return row;
-  }
+  const [name = '', ...special] = row.split(', ');
+  const contestant = findContestant(name);
+  if (contestant === undefined) return row;
+  const unsynced = contestant.durability === 'no fsync' && !contestant.title.startsWith('limit') ? ' (no fsync)' : '';
+  return [`${contestant.title}${unsynced}`, ...special].join(', ');
 }
 
 const number = (value: number, digits: number): string =>

@@ -89,7 +89,7 @@ export const append: Contestant = {
 export const rawAppend = (size: number): Contestant => ({
   ...append,
   name: 'raw',
-  title: `limit: write + fdatasync of ${size} B`,
+  title: 'limit: write + fdatasync of as many bytes',
   async open(folder) {
     const put = appender(join(folder, 'raw.log'));
     const bytes = new Uint8Array(size).fill(97);

@@ -11,7 +11,7 @@ interface Low {
 
 export const lowdb: Contestant = {
   name: 'lowdb',
-  title: 'lowdb (its write is an assignment)',
+  title: 'lowdb, whose write is a bare assignment',
   durability: 'no fsync',
   readBack: true,
   incremental: false,

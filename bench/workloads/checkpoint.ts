@@ -85,9 +85,10 @@ export const checkpoint: Workload = {
     { metric: 'quietRaw', title: 'quiet raw', digits: 1 },
     { metric: 'quietGc', title: 'quiet GC', digits: 1 },
   ],
-  async plan({ scale, prepare }) {
+  async plan(lab) {
+    const { scale } = lab;
     const size = scale.many;
-    await prepare('tidemark', 'open', 'tidemark', { fill: 1, size, more: 0 });
+    await lab.prepare('tidemark', 'open', 'tidemark', { fill: 1, size, more: 0 });
     const row = (name: string, options: Options, prepared?: string): Row => ({
       name,
       contestant: 'tidemark',

@@ -50,8 +50,9 @@ export const flush: Workload = {
     { metric: 'p99', title: 'p99, ms', digits: 2 },
     { metric: 'bytes', title: 'handed to write(), B', digits: 0 },
   ],
-  async plan({ scale, probe }) {
-    const { bytes } = await probe('flush', 'tidemark', { flushes: 300 });
+  async plan(lab) {
+    const { scale } = lab;
+    const { bytes } = await lab.probe('flush', 'tidemark', { flushes: 300 });
     const row = (name: string, rounds: number, flushes: number): Row => ({
       name,
       contestant: name,

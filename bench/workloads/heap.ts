@@ -56,9 +56,10 @@ export const heap: Workload = {
     { metric: 'before', title: 'opened, nothing read, B', digits: 0 },
     { metric: 'iterated', title: 'after iterating, B', digits: 0 },
   ],
-  async plan({ scale, prepare }) {
+  async plan(lab) {
+    const { scale } = lab;
     const size = scale.many;
-    await prepare('tidemark', 'open', 'tidemark', { fill: 1, size, more: 0 });
+    await lab.prepare('tidemark', 'open', 'tidemark', { fill: 1, size, more: 0 });
     const row = (name: string, contestant: string, opened: number): Row => ({
       name,
       contestant,

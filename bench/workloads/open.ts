@@ -102,7 +102,7 @@ async function openAndRead(contestant: Contestant, folder: string, { size, byKey
 
 const limit = 'json';
 const plain = 'tidemark';
-const withLog = 'tidemark + 100k in the log';
+const withLog = 'tidemark, 100k more in the log';
 const byKey = (row: string): string => `${row}, get() by key`;
 
 const contestants = ['json', 'json-lines', 'tidemark', 'sqlite-full', 'lmdb', 'level', 'lowdb'];
@@ -122,12 +122,13 @@ export const open: Workload = {
     { metric: 'rssAll', title: 'RSS after, MB', digits: 0 },
     { metric: 'peak', title: 'peak, MB', digits: 0 },
   ],
-  async plan({ scale, prepare }) {
+  async plan(lab) {
+    const { scale } = lab;
     const size = scale.many;
     const more = size / 10;
-    for (const name of contestants) await prepare(name, 'open', name, { fill: 1, size, more: 0 });
-    await prepare('tinybase', 'open', 'tinybase', { fill: 1, size: size / 10, more: 0 });
-    await prepare(withLog, 'open', plain, { fill: 1, size, more }, plain);
+    for (const name of contestants) await lab.prepare(name, 'open', name, { fill: 1, size, more: 0 });
+    await lab.prepare('tinybase', 'open', 'tinybase', { fill: 1, size: size / 10, more: 0 });
+    await lab.prepare(withLog, 'open', plain, { fill: 1, size, more }, plain);
     const row = (name: string, contestant: string, prepared: string, rounds: number, options: Options): Row => ({
       name,
       contestant,

@@ -137,8 +137,6 @@ function fasterThanPeers(results: Results, metric: string, what: string): Goal {
     goal: "faster than every peer's write that can be read back at once",
     measured: `${what}: a write takes ${next.join(', ')} of ours`,
     reached: faster.length === 0,
-    ...(faster.length > 0 && {
-      by: `${faster.map((peer) => peer.title).join(', ')} ${faster.length === 1 ? 'is' : 'are'} faster`,
-    }),
+    ...(faster.length > 0 && { by: faster.map((peer) => peer.title).join(', ') }),
   };
 }

@@ -90,7 +90,7 @@ export const sustained: Workload = {
     { metric: 'skipped', title: 'skipped', digits: 0 },
   ],
   async plan({ scale }) {
-    const options: Options = { seconds: scale.quick ? 2 : 5 };
+    const options: Options = { seconds: scale.quick ? 1 : 5 };
     const row = (name: string, rounds: number): Row => ({ name, contestant: name, rounds, options });
     return [
       ...['control', 'append', 'tidemark'].map((name) => row(name, scale.rounds(5))),
