@@ -106,7 +106,11 @@ export interface Backend {
    * @param covers what it covers. @param replaces the generation that it was made from, 0 for none.
    * @returns the new one; undefined if another writer's newer one stands.
    */
-  checkpoint(lines: AsyncIterable<Bytes>, covers: VersionVector, replaces: number): Promise<StoredCheckpoint | undefined>;
+  checkpoint(
+    lines: AsyncIterable<Bytes>,
+    covers: VersionVector,
+    replaces: number,
+  ): Promise<StoredCheckpoint | undefined>;
 
   /** Commits of other writers, as they become durable. Returns a function that stops it. */
   onAppend?(listener: (commit: Bytes) => void): () => void;

@@ -24,9 +24,17 @@ const randomBytes = (length: number): Bytes => globalThis.crypto.getRandomValues
  * @throws TidemarkError `bad_option`, `foreign_key`, `newer_format`, `no_storage`
  */
 export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
-  const { store = 'memory', logger = consoleLogger, clock = systemClock, freeze = process.env.NODE_ENV !== 'production' } = options;
+  const {
+    store = 'memory',
+    logger = consoleLogger,
+    clock = systemClock,
+    freeze = process.env.NODE_ENV !== 'production',
+  } = options;
   if (store !== 'memory' && typeof store !== 'object') {
-    throw new TidemarkError('no_storage', `openVenue: no storage for ${JSON.stringify(store)} here; give "memory" or a Backend`);
+    throw new TidemarkError(
+      'no_storage',
+      `openVenue: no storage for ${JSON.stringify(store)} here; give "memory" or a Backend`,
+    );
   }
   return open(options, {
     backend: store === 'memory' ? memoryBackend() : store,

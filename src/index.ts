@@ -5,7 +5,7 @@ export type { Clock, Logger } from './base/seams';
 export type { CheckpointInfo, CloseReport, CommitInfo, FailureInfo, SweepInfo, VenueEvents } from './engine/events';
 export type { Health } from './engine/health';
 export type { Damage, RecoveryReport } from './engine/recovery';
-export type { ScanOptions } from './engine/region';
+export type { ScanOptions } from './engine/scan';
 export type { RegionOptions, StandardSchema } from './engine/schema';
 export type { Change, Listener } from './engine/subscribers';
 export type { Join } from './lattice/joins';

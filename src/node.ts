@@ -43,7 +43,8 @@ export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
   let seed = options.seed === undefined ? undefined : parseSeed(options.seed);
   let removeNow: (() => void) | undefined;
   if (typeof store === 'object' && store !== null) backend = store;
-  else if (typeof store !== 'string' || store === '') throw new TidemarkError('bad_option', 'openVenue: `store` must be a path, "temp", "memory" or a Backend');
+  else if (typeof store !== 'string' || store === '')
+    throw new TidemarkError('bad_option', 'openVenue: `store` must be a path, "temp", "memory" or a Backend');
   else if (store === 'memory') backend = memoryBackend();
   else if (store === 'temp') {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-'));

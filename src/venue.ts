@@ -9,7 +9,8 @@ import type { CloseReport, VenueEvents } from './engine/events';
 import { type Health, healthOf } from './engine/health';
 import { closeBackendMsMax, closeFlushMsMax, closeSweepMsMax, sweepMsDefault } from './engine/limits';
 import { type RecoveryReport, recover } from './engine/recovery';
-import type { RegionState, ScanOptions } from './engine/region';
+import type { RegionState } from './engine/region';
+import type { ScanOptions } from './engine/scan';
 import { declare, type RegionOptions } from './engine/schema';
 import type { Listener } from './engine/subscribers';
 import { createIdentity } from './identity/identity';
@@ -116,7 +117,8 @@ export interface Platform {
 export async function open(options: VenueOptions, platform: Platform): Promise<Venue> {
   const { backend, clock, crypto, logger } = platform;
   const { trusted = [], sweepMs = sweepMsDefault } = options;
-  if (!(sweepMs >= 0 && sweepMs < 2 ** 31)) throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
+  if (!(sweepMs >= 0 && sweepMs < 2 ** 31))
+    throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
   const began = clock.elapsed();
   const identity = createIdentity(platform.seed, crypto);
   const report: RecoveryReport = {
@@ -131,7 +133,17 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     notes: [],
     tookMs: 0,
   };
-  const engine = new Engine({ backend, clock, crypto, identity, trusted, logger, freezes: platform.freeze, sweepMs, report });
+  const engine = new Engine({
+    backend,
+    clock,
+    crypto,
+    identity,
+    trusted,
+    logger,
+    freezes: platform.freeze,
+    sweepMs,
+    report,
+  });
   let stopListening: (() => void) | undefined;
   try {
     const proposed = toHex(crypto.randomBytes(16));
@@ -185,10 +197,16 @@ async function closeInOrder(engine: Engine, released: () => void): Promise<Close
   sweeper.stop();
   await within(clock, closeBackendMsMax, engine.checkpointSettled());
   const entries = fork.unsaved;
-  const report: CloseReport = { durable: entries === 0, unsaved: { entries, regions: fork.regions }, root: writer.root };
+  const report: CloseReport = {
+    durable: entries === 0,
+    unsaved: { entries, regions: fork.regions },
+    root: writer.root,
+  };
   if (entries > 0) {
     const why = engine.lastFailure ? `: ${engine.lastFailure.error.message}` : '';
-    engine.logger.error(`${backend.target}: closed with ${entries} entries unsaved, in ${report.unsaved.regions.join(', ')}${why}`);
+    engine.logger.error(
+      `${backend.target}: closed with ${entries} entries unsaved, in ${report.unsaved.regions.join(', ')}${why}`,
+    );
   }
   await within(clock, closeBackendMsMax, backend.close());
   released();
@@ -209,7 +227,8 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
         }
         if (!state.options) declare(state, engine, options as unknown as RegionOptions<never>);
         state.options = options;
-      } else if (!state.declared) declare(state, engine, { version: state.version, ...(state.join !== 'lww' && { join: state.join }) });
+      } else if (!state.declared)
+        declare(state, engine, { version: state.version, ...(state.join !== 'lww' && { join: state.join }) });
       let region = regions.get(state);
       if (!region) {
         region = regionFace(state);
@@ -256,9 +275,15 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
 }
 
 const sameOptions = (a: object, b: object): boolean =>
-  [...Object.keys(a), ...Object.keys(b)].every((key) => (a as Record<string, unknown>)[key] === (b as Record<string, unknown>)[key]);
+  [...Object.keys(a), ...Object.keys(b)].every(
+    (key) => (a as Record<string, unknown>)[key] === (b as Record<string, unknown>)[key],
+  );
 
-const updated = <T>(region: Pick<WritableRegion<T>, 'get' | 'set'>, key: string, change: (value: T | undefined) => T): T => {
+const updated = <T>(
+  region: Pick<WritableRegion<T>, 'get' | 'set'>,
+  key: string,
+  change: (value: T | undefined) => T,
+): T => {
   region.set(key, change(region.get(key)));
   return region.get(key) as T;
 };

@@ -7,13 +7,12 @@ import { TOMBSTONE } from '../lattice/joins';
 import { type ChunkMeta, type Columns, encodeChunk, type RegionMeta } from '../log/checkpoint';
 import { encodeEntry, type StoredEntry } from '../log/entries';
 import { digestOf } from '../log/line';
-import { found, storable } from '../log/values';
 import { Base, Chunk, MOVED } from './base';
 import { chunkBytes, chunkBytesMin, sortKeys } from './limits';
 import { mergeRuns } from './order';
 import { CHANGED, DIRTY, UNKNOWN } from './overlay';
 import { turns } from './recovery';
-import { Hidden, type RegionState, type Was } from './region';
+import type { RegionState } from './region';
 
 export interface CheckpointOptions {
   clock: Clock;
@@ -160,14 +159,21 @@ export class CheckpointBuilder {
       region.count(slot, columns !== undefined && typeof inBase !== 'symbol');
       const was = region.capture!.get(slot) ?? region.durable(slot);
       if (was.value !== UNKNOWN) {
-        output.add(was.value instanceof Hidden ? was.value.entry : stored(region, slot, key, was), true);
+        output.add(region.entryWas(slot, was), true);
         return;
       }
     }
     if (!columns) return;
     const odd = columns.odd.get(at);
     const { version } = columns;
-    const entry = odd ?? { key, value: columns.values[at], stamp: columns.stamps[at]!, tagged: false, version, epoch: 0 };
+    const entry = odd ?? {
+      key,
+      value: columns.values[at],
+      stamp: columns.stamps[at]!,
+      tagged: false,
+      version,
+      epoch: 0,
+    };
     output.add(entry, false);
   }
 
@@ -199,14 +205,6 @@ export class CheckpointBuilder {
 }
 
 const newline = Uint8Array.of(10);
-
-function stored(region: RegionState, slot: number, key: string, was: Was): StoredEntry {
-  const entry = region.entryAt(slot);
-  if (entry.stamp === was.stamp) return entry;
-  // Written since: what it was, is known by value and stamp.
-  storable(was.value === TOMBSTONE ? 0 : was.value);
-  return { key, value: was.value, stamp: was.stamp, tagged: found.tagged, version: region.version, epoch: was.value === TOMBSTONE ? was.stamp : entry.epoch };
-}
 
 /** Entries on their way into a chunk. */
 class Output {

@@ -2,8 +2,11 @@
 import { TidemarkError } from '../base/errors';
 import { TOMBSTONE } from '../lattice/joins';
 import { found } from '../log/values';
+import { checkKey } from './admit';
+import type { Host } from './host';
 import { forkBytesMax } from './limits';
-import type { Host, RegionState, ScanOptions } from './region';
+import type { RegionState } from './region';
+import type { ScanOptions } from './scan';
 
 interface Write {
   value: unknown;
@@ -33,7 +36,7 @@ export class DetachedFork {
 
   set(region: RegionState, key: string, value: unknown): void {
     this.host.guard();
-    region.checkKey(key);
+    checkKey(region.name, key);
     const kept = region.admit(key, value);
     this.write(region, key, { value: kept, stamp: this.host.stamps.next(), tagged: found.tagged, size: found.size });
   }
@@ -48,13 +51,19 @@ export class DetachedFork {
   /** The venue's entries with this fork's writes over them. */
   *scan(region: RegionState, options: ScanOptions = {}): Generator<[string, unknown]> {
     const { limit = Number.POSITIVE_INFINITY, ...range } = options;
-    const own = [...(this.writes.get(region) ?? [])].filter(([key]) => inRange(key, range)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const own = [...(this.writes.get(region) ?? [])]
+      .filter(([key]) => inRange(key, range))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
     if (range.reverse) own.reverse();
     let left = limit;
     const under = region.scan(range);
     let next = under.next();
     for (const [key, { value }] of [...own, [undefined, { value: TOMBSTONE }] as const]) {
-      for (; !next.done && (key === undefined || (range.reverse ? next.value[0] > key : next.value[0] < key)); next = under.next()) {
+      for (
+        ;
+        !next.done && (key === undefined || (range.reverse ? next.value[0] > key : next.value[0] < key));
+        next = under.next()
+      ) {
         if (left-- <= 0) return;
         yield next.value;
       }
@@ -69,7 +78,10 @@ export class DetachedFork {
     const writes = this.writes.get(region) ?? new Map<string, Write>();
     const bytes = this.bytes - (writes.get(key)?.size ?? 0) + write.size;
     if (bytes > forkBytesMax) {
-      throw new TidemarkError('too_large', `fork: more than ${forkBytesMax} bytes; a fork is written as one commit, so sync() it before it is that large`);
+      throw new TidemarkError(
+        'too_large',
+        `fork: more than ${forkBytesMax} bytes; a fork is written as one commit, so sync() it before it is that large`,
+      );
     }
     this.bytes = bytes;
     this.writes.set(region, writes.set(key, write));
@@ -97,4 +109,5 @@ export class DetachedFork {
   }
 }
 
-const inRange = (key: string, { prefix = '', from = '', to }: ScanOptions): boolean => key.startsWith(prefix) && key >= from && (to === undefined || key < to);
+const inRange = (key: string, { prefix = '', from = '', to }: ScanOptions): boolean =>
+  key.startsWith(prefix) && key >= from && (to === undefined || key < to);

@@ -14,10 +14,11 @@ import { Base, Chunk } from './base';
 import { CheckpointBuilder } from './checkpoint';
 import type { DetachedFork } from './detached';
 import { Events, type FailureInfo } from './events';
-import { Fork } from './fork';
+import { Fork, type Forkable } from './fork';
+import type { Host } from './host';
 import { checkpointBytesMin, commitBytesTarget, regionNameMax, retryMsMax, tombstoneMs } from './limits';
-import { type RecoveryReport, type Recovered, turns } from './recovery';
-import { type Host, RegionState } from './region';
+import { type Recovered, type RecoveryReport, turns } from './recovery';
+import { RegionState } from './region';
 import { Sweeper } from './sweeper';
 import { Writer } from './writer';
 
@@ -137,14 +138,18 @@ export class Engine implements Host {
   }
 
   guard(): void {
-    if (this.closed) throw new TidemarkError('closed', `${this.options.backend.target} is closed: it takes no more writes`);
+    if (this.closed)
+      throw new TidemarkError('closed', `${this.options.backend.target} is closed: it takes no more writes`);
   }
 
   region(name: string): RegionState {
     let region = this.regions.get(name);
     if (!region) {
       if (typeof name !== 'string' || name.length < 1 || name.length > regionNameMax || /\p{Surrogate}/u.test(name)) {
-        throw new TidemarkError('bad_key', `region name ${JSON.stringify(String(name).slice(0, 80))}: must be a text of 1 to ${regionNameMax} characters`);
+        throw new TidemarkError(
+          'bad_key',
+          `region name ${JSON.stringify(String(name).slice(0, 80))}: must be a text of 1 to ${regionNameMax} characters`,
+        );
       }
       region = new RegionState(name, this);
       this.regions.set(name, region);
@@ -152,16 +157,16 @@ export class Engine implements Host {
     return region;
   }
 
-  written(region: RegionState, bytes: number): void {
+  written(region: Forkable, bytes: number): void {
     if (this.closed) return;
     this.fork.add(region, bytes);
     if (!this.unsavedFlag) this.tellUnsaved(true);
     this.sweeper.request();
-    // So much that one commit would get too large: it is frozen now, and written in its turn.
-    if (this.fork.bytes > commitBytesTarget) this.writer.freeze();
+    // One commit would get too large: what comes now goes into the next.
+    if (this.fork.bytes > commitBytesTarget) this.fork.freeze();
   }
 
-  frozenNotes(region: RegionState) {
+  frozenNotes(region: Forkable) {
     return this.fork.notesOf(region);
   }
 
@@ -196,7 +201,7 @@ export class Engine implements Host {
   private async write(forced: boolean): Promise<void> {
     const { clock, backend } = this.options;
     const began = clock.elapsed();
-    for (const region of this.regions.values()) region.schema?.expire();
+    for (const region of this.regions.values()) region.rules?.expire();
     await this.writer.write(forced ? 'strict' : 'relaxed');
     if (this.counts.failing > 0) {
       this.events.emit('recovered', { failures: this.counts.failing });
@@ -217,8 +222,19 @@ export class Engine implements Host {
     const unsaved = this.fork.unsaved;
     this.counts.failures++;
     if (reason === 'sweep' || reason === 'flush') this.counts.failing++;
-    this.lastFailure = { target: backend.target, reason, error, code: String(code ?? 'unknown'), newerPending: this.fork.pending > 0, unsaved, retryInMs };
-    this.logger.warn(`${backend.target}: ${reason} failed, ${unsaved} entries unsaved${retryInMs === undefined ? '' : `, next try in ${retryInMs} ms`}: ${error.message}`, error);
+    this.lastFailure = {
+      target: backend.target,
+      reason,
+      error,
+      code: String(code ?? 'unknown'),
+      newerPending: this.fork.pending > 0,
+      unsaved,
+      retryInMs,
+    };
+    this.logger.warn(
+      `${backend.target}: ${reason} failed, ${unsaved} entries unsaved${retryInMs === undefined ? '' : `, next try in ${retryInMs} ms`}: ${error.message}`,
+      error,
+    );
     this.events.emit('failure', this.lastFailure);
   }
 
@@ -237,20 +253,22 @@ export class Engine implements Host {
     const asked = this.checkpointAsked;
     if (asked.length === 0 && (this.closed || this.logBytes < this.nextCheckpointBytes)) return;
     this.checkpointAsked = [];
-    this.checkpointing = this.makeCheckpoint().then(
-      () => {
-        for (const { resolve } of asked) resolve();
-      },
-      (error) => {
-        this.nextCheckpointBytes = this.logBytes + checkpointBytesMin;
-        this.failed('checkpoint', error, undefined);
-        for (const { reject } of asked) reject(error);
-      },
-    ).then(() => {
-      this.checkpointing = undefined;
-      // Somebody asked while this one was made: what it began from is older than that.
-      if (this.checkpointAsked.length > 0) void this.sweeper.flush();
-    });
+    this.checkpointing = this.makeCheckpoint()
+      .then(
+        () => {
+          for (const { resolve } of asked) resolve();
+        },
+        (error) => {
+          this.nextCheckpointBytes = this.logBytes + checkpointBytesMin;
+          this.failed('checkpoint', error, undefined);
+          for (const { reject } of asked) reject(error);
+        },
+      )
+      .then(() => {
+        this.checkpointing = undefined;
+        // Somebody asked while this one was made: what it began from is older than that.
+        if (this.checkpointAsked.length > 0) void this.sweeper.flush();
+      });
   }
 
   private async makeCheckpoint(): Promise<void> {
@@ -259,7 +277,10 @@ export class Engine implements Host {
     // A join that only a program knows, on entries that others may still be writing, is not ours to settle.
     const unjoined = [...this.regions.values()].find((region) => region.unjoined.length > 0);
     if (unjoined && !backend.exclusive) {
-      throw new TidemarkError('bad_option', `region '${unjoined.name}' was written with a join of the program's own: declare it, so that a checkpoint can be made`);
+      throw new TidemarkError(
+        'bad_option',
+        `region '${unjoined.name}' was written with a join of the program's own: declare it, so that a checkpoint can be made`,
+      );
     }
     const time = this.stamps.latest;
     const oldestFork = Math.min(...[...this.forks].map(({ began: stamp }) => stamp));
@@ -295,10 +316,17 @@ export class Engine implements Host {
     if (backend.exclusive) {
       // Writers that have not written since need not be named in the next one: their commits are gone by then. (Where others
       // write too, the next checkpoint must name all that this one does, to be seen to cover it.)
-      for (const [id, [index]] of Object.entries(covers)) if (id !== writer.id && this.covers[id]?.[0] === index) delete this.covers[id];
+      for (const [id, [index]] of Object.entries(covers))
+        if (id !== writer.id && this.covers[id]?.[0] === index) delete this.covers[id];
     }
     const tookMs = clock.elapsed() - began;
-    this.events.emit('checkpoint', { generation: made.generation, bytes: made.size, chunks: builder.chunks, copied: builder.copied, tookMs });
+    this.events.emit('checkpoint', {
+      generation: made.generation,
+      bytes: made.size,
+      chunks: builder.chunks,
+      copied: builder.copied,
+      tookMs,
+    });
   }
 
   /** A commit of another writer, durable elsewhere. Verified before it is joined. */
@@ -306,9 +334,20 @@ export class Engine implements Host {
     const { crypto, identity, trusted, backend } = this.options;
     const line = parseLine(crypto, bytes.subarray(0, bytes.length - 1)) as CommitLine | undefined;
     const known = line && (line.kid === identity.did || trusted.includes(line.kid));
-    if (!known || line.payload.kind !== 'commit' || line.payload.venue !== this.venue || verifyChains(crypto, [line], {}).good.length === 0) {
-      this.failed('remote', new TidemarkError('damaged', 'a commit of another writer does not verify; it was not joined'), undefined);
-      backend.quarantine(bytes, 'commit of another writer that does not verify').catch((error) => this.failed('quarantine', error, undefined));
+    if (
+      !known ||
+      line.payload.kind !== 'commit' ||
+      line.payload.venue !== this.venue ||
+      verifyChains(crypto, [line], {}).good.length === 0
+    ) {
+      this.failed(
+        'remote',
+        new TidemarkError('damaged', 'a commit of another writer does not verify; it was not joined'),
+        undefined,
+      );
+      backend
+        .quarantine(bytes, 'commit of another writer that does not verify')
+        .catch((error) => this.failed('quarantine', error, undefined));
       return;
     }
     const { writer, index, count } = line.payload;

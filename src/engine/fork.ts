@@ -2,12 +2,22 @@
 import type { Clock } from '../base/seams';
 import type { Group } from '../log/entries';
 import type { Notes } from './notes';
-import type { RegionState } from './region';
 
-/** A part of the fork that goes into one commit and is never changed again. */
+/** What the fork knows of a region. */
+export interface Forkable {
+  readonly name: string;
+  /** What its entries were before what is being written now. */
+  notes: Notes;
+  /** Whether the fork has been told that there are any. */
+  noted: boolean;
+  freeze(): Notes;
+  encode(parts: readonly Notes[], base: number): Group;
+  settle(notes: Notes): void;
+}
+
+/** A part of the fork that goes into one commit: which entries, and what they were before. */
 export interface Frozen {
-  readonly notes: ReadonlyMap<RegionState, Notes>;
-  readonly groups: Group[];
+  readonly notes: ReadonlyMap<Forkable, Notes>;
   readonly entries: number;
   /** `elapsed` time of its first write. */
   readonly since: number;
@@ -20,13 +30,13 @@ export class Fork {
   bytes = 0;
   /** Commits on their way, oldest first. */
   readonly frozen: Frozen[] = [];
-  private dirty: RegionState[] = [];
+  private dirty: Forkable[] = [];
   private since = 0;
 
   constructor(private readonly clock: Clock) {}
 
   /** A region was written. */
-  add(region: RegionState, bytes: number): void {
+  add(region: Forkable, bytes: number): void {
     this.bytes += bytes;
     if (region.noted) return;
     if (this.dirty.length === 0) this.since = this.clock.elapsed();
@@ -34,26 +44,29 @@ export class Fork {
     this.dirty.push(region);
   }
 
-  /** @param time stamp of the commit. @returns undefined when there is nothing in it. */
-  freeze(time: number): Frozen | undefined {
+  /**
+   * Ends the part that is being written. Cheap: nothing is encoded here, so that set() can call it when a commit would get too large.
+   * @returns whether there was anything in it.
+   */
+  freeze(): boolean {
     const regions = this.dirty;
     this.dirty = [];
     this.bytes = 0;
-    const notes = new Map<RegionState, Notes>();
-    const groups: Group[] = [];
+    const notes = new Map<Forkable, Notes>();
     let entries = 0;
     for (const region of regions) {
       region.noted = false;
       if (region.notes.slots.length === 0) continue;
-      const part = region.freeze(time);
-      notes.set(region, part.notes);
-      groups.push(part.group);
-      entries += part.notes.slots.length;
+      notes.set(region, region.freeze());
+      entries += notes.get(region)!.slots.length;
     }
-    if (entries === 0) return undefined;
-    const frozen = { notes, groups, entries, since: this.since };
-    this.frozen.push(frozen);
-    return frozen;
+    if (entries > 0) this.frozen.push({ notes, entries, since: this.since });
+    return entries > 0;
+  }
+
+  /** The entries of the oldest part, as its commit has them. @param time stamp of the commit. */
+  encode(time: number): Group[] {
+    return [...this.frozen[0]!.notes.keys()].map((region) => region.encode(this.notesOf(region), time));
   }
 
   /** The oldest commit on its way is durable. */
@@ -61,7 +74,7 @@ export class Fork {
     for (const [region, notes] of this.frozen.shift()!.notes) region.settle(notes);
   }
 
-  notesOf(region: RegionState): Notes[] {
+  notesOf(region: Forkable): Notes[] {
     if (this.frozen.length === 0) return none;
     return this.frozen.flatMap(({ notes }) => notes.get(region) ?? none);
   }
@@ -78,7 +91,10 @@ export class Fork {
 
   /** Names of the regions that have any. */
   get regions(): string[] {
-    const regions = [...this.frozen.flatMap(({ notes }) => [...notes.keys()]), ...this.dirty.filter(({ notes }) => notes.slots.length > 0)];
+    const regions = [
+      ...this.frozen.flatMap(({ notes }) => [...notes.keys()]),
+      ...this.dirty.filter(({ notes }) => notes.slots.length > 0),
+    ];
     return [...new Set(regions.map(({ name }) => name))];
   }
 

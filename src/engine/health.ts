@@ -22,7 +22,7 @@ export interface Health {
   sweeps: number;
   failures: number;
   checkpoints: number;
-  lastFailure: Omit<FailureInfo, 'error'> & { message: string } | undefined;
+  lastFailure: (Omit<FailureInfo, 'error'> & { message: string }) | undefined;
   /** Whether nobody else can have the store open. */
   lock: 'exclusive' | 'shared';
   /** As of the last call of usage(); undefined before it. */

@@ -68,7 +68,8 @@ export function mergeRuns(runs: readonly string[][], { from, to, reverse }: Rang
   const sink = (i: number) => {
     for (;;) {
       let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) if (child < heap.length && before(heap[child]!, heap[least]!)) least = child;
+      for (const child of [2 * i + 1, 2 * i + 2])
+        if (child < heap.length && before(heap[child]!, heap[least]!)) least = child;
       if (least === i) return;
       [heap[i], heap[least]] = [heap[least]!, heap[i]!];
       i = least;

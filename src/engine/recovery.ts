@@ -132,10 +132,13 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
   for (const { file, what } of unusable) {
     report.damage.push({ where: file.name, what, bytes: file.size });
     if (file !== used?.file) await file.retire(what);
-    else for (const chunk of await damagedChunks(used, options)) await backend.quarantine(chunk, `${file.name}: chunk does not have its digest`);
+    else
+      for (const chunk of await damagedChunks(used, options))
+        await backend.quarantine(chunk, `${file.name}: chunk does not have its digest`);
   }
   for (const read of logs) await tidyLog(read, usable, known, options);
-  for (const line of chains.forks) report.damage.push({ where: chainName(line), what: 'one index signed twice; both were joined', bytes: 0 });
+  for (const line of chains.forks)
+    report.damage.push({ where: chainName(line), what: 'one index signed twice; both were joined', bytes: 0 });
   report.holes = chains.holes;
   for (const { writer, from: first, to } of chains.holes) {
     report.damage.push({ where: `writer ${writer}`, what: `commits ${first} to ${to} are missing`, bytes: 0 });
@@ -174,7 +177,12 @@ function refuseNewer(lines: readonly Line[], { crypto, backend }: Options): void
 }
 
 /** What was bad at the very end is what a crash left of an append; bad and followed by something good, or not ours, is damage. */
-async function tidyLog({ log, lines, bad, size }: ReadLog, usable: Set<string>, known: Set<string>, { backend, report }: Options): Promise<void> {
+async function tidyLog(
+  { log, lines, bad, size }: ReadLog,
+  usable: Set<string>,
+  known: Set<string>,
+  { backend, report }: Options,
+): Promise<void> {
   const lastGood = lines.at(-1)?.at ?? -1;
   for (const { line, bytes } of lines) {
     if (usable.has(line.hash)) continue;

@@ -1,50 +1,17 @@
 // A region: the live state of one named map. The overlay of what was touched or written (overlay.ts) on the base of the checkpoint
 // (base.ts), and notes of what the durable values were (notes.ts). Knows no time but stamps, no bytes and no I/O.
-import { encodeUtf8 } from '../base/bytes';
-import { TidemarkError, ValueError } from '../base/errors';
-import type { Logger } from '../base/seams';
-import { type StampClock, stampAt } from '../lattice/clock';
-import { type Join, joinEntries, TOMBSTONE } from '../lattice/joins';
+import { TidemarkError } from '../base/errors';
+import { stampAt } from '../lattice/clock';
+import { type Join, joinEntries, joinName, TOMBSTONE } from '../lattice/joins';
 import { encodeEntry, type Group, type StoredEntry } from '../log/entries';
 import { deepFreeze, found, storable, textOf } from '../log/values';
+import { admit, checkKey, place } from './admit';
 import { type Base, emptyBase, MOVED } from './base';
-import { keyBytesMax, valueBytesMax } from './limits';
-import { Notes } from './notes';
-import type { Range } from './order';
+import type { Host, RegionRules } from './host';
+import { Notes, type Was } from './notes';
 import { CHANGED, DIRTY, HIDDEN, type Odd, Overlay, TAGGED, UNCOUNTED, UNKNOWN } from './overlay';
-import type { Schema } from './schema';
+import { type ScanOptions, scan } from './scan';
 import { type Change, type Listener, Subscribers } from './subscribers';
-
-/** What a region needs of the venue it is in. */
-export interface Host {
-  readonly stamps: StampClock;
-  readonly logger: Logger;
-  /** Whether values are frozen as they come in. */
-  readonly freezes: boolean;
-  /** Wall clock, ms since 1970. */
-  now(): number;
-  /** @throws TidemarkError `closed` */
-  guard(): void;
-  /** After a local write, of about so many bytes: counts it and asks for a sweep. */
-  written(region: RegionState, bytes: number): void;
-  /** An entry is kept but not shown. */
-  hide(region: string, entry: StoredEntry, why: string, newer: boolean): void;
-  /** The value that a slot has in the oldest commit in flight that has it, if one does. */
-  frozenNotes(region: RegionState): Notes[];
-}
-
-/** What a slot durably holds, where it differs from what is in memory. */
-export interface Was {
-  value: unknown;
-  stamp: number;
-}
-
-export interface ScanOptions extends Range {
-  /** Only keys that begin so. */
-  prefix?: string | undefined;
-  /** At most so many. */
-  limit?: number | undefined;
-}
 
 export class RegionState {
   readonly overlay = new Overlay();
@@ -59,7 +26,7 @@ export class RegionState {
   /** What the program declared it with, if it did. */
   options: object | undefined;
   transient = false;
-  schema: Schema | undefined;
+  rules: RegionRules | undefined;
   /** Entries that a join we do not have yet (a function of the program's) has still to be applied to. */
   unjoined: StoredEntry[] = [];
   /** Entries shown: not deleted, not hidden. Exact once `uncounted` is empty. */
@@ -80,7 +47,7 @@ export class RegionState {
   }
 
   get(key: string): unknown {
-    this.schema?.expire();
+    this.rules?.expire();
     const { overlay } = this;
     let slot = overlay.index.get(key);
     if (slot === undefined) {
@@ -105,7 +72,7 @@ export class RegionState {
   }
 
   get size(): number {
-    this.schema?.expire();
+    this.rules?.expire();
     this.countAll();
     return this.live;
   }
@@ -129,19 +96,11 @@ export class RegionState {
   }
 
   /** Entries of a range in key order. `root`: what is durable, instead of what is live. */
-  *scan({ prefix, limit = Number.POSITIVE_INFINITY, ...range }: ScanOptions = {}, root = false): Generator<[string, unknown]> {
-    this.schema?.expire();
-    if (prefix) {
-      const end = prefixEnd(prefix);
-      if (range.from === undefined || range.from < prefix) range.from = prefix;
-      if (end !== undefined && (range.to === undefined || range.to > end)) range.to = end;
-    }
-    if (limit <= 0) return;
-    for (const pair of this.merged(range, root)) {
-      if (typeof pair[1] === 'symbol') continue;
-      yield pair;
-      if (--limit <= 0) return;
-    }
+  scan(options: ScanOptions = {}, root = false): Generator<[string, unknown]> {
+    this.rules?.expire();
+    const { overlay, base } = this;
+    const inOverlay = (key: string) => (root ? this.rootValue(key) : overlay.values[overlay.index.get(key) ?? -1]);
+    return scan(overlay, base, options, inOverlay, this.host.freezes);
   }
 
   /** What a crash now would leave of an entry. */
@@ -157,19 +116,8 @@ export class RegionState {
   }
 
   /** Checks a value that is to be stored and returns what to keep of it; `found` has its size. @throws ValueError, TidemarkError */
-  admit(key: string, given: unknown): unknown {
-    const kept = storable(this.schema ? this.schema.check(key, given) : given);
-    const { refusal } = found;
-    if (refusal) {
-      throw new ValueError(`region '${this.name}', key '${shown(key)}': the value${refusal.path && ` at ${refusal.path}`} ${refusal.why} and cannot be stored`);
-    }
-    if (found.size * 6 > valueBytesMax) {
-      const bytes = encodeUtf8(textOf(kept)).length;
-      if (bytes > valueBytesMax) {
-        throw new TidemarkError('too_large', `region '${this.name}', key '${shown(key)}': the value has ${bytes} bytes encoded, at most ${valueBytesMax} can be stored`);
-      }
-      found.size = bytes;
-    }
+  admit(key: string, value: unknown): unknown {
+    const kept = admit(this.name, key, this.rules ? this.rules.check(key, value) : value);
     return this.host.freezes ? deepFreeze(kept) : kept;
   }
 
@@ -177,7 +125,7 @@ export class RegionState {
   write(key: string, value: unknown, tagged: boolean, size: number): void {
     const { overlay, host } = this;
     const slot = overlay.index.get(key);
-    if (slot === undefined) this.checkKey(key);
+    if (slot === undefined) checkKey(this.name, key);
     else if (overlay.values[slot] === HIDDEN) this.checkWritable(key);
     const stamp = host.stamps.next();
     if (this.join === 'lww') {
@@ -189,7 +137,7 @@ export class RegionState {
       this.merge({ key, value, stamp, tagged, version: this.version, epoch }, 'local');
     }
     if (!this.transient) host.written(this, size);
-    this.schema?.wrote(key, stamp);
+    this.rules?.wrote(key, stamp);
     if (this.subscribers.any) this.publish([key], 'local');
   }
 
@@ -217,14 +165,24 @@ export class RegionState {
     if (joined === entry) this.place(slot, entry, from);
     else {
       const value = storable(joined.value);
-      this.place(slot, { ...joined, key, value: this.host.freezes ? deepFreeze(value) : value, tagged: found.tagged, version: this.version }, from);
+      this.place(
+        slot,
+        {
+          ...joined,
+          key,
+          value: this.host.freezes ? deepFreeze(value) : value,
+          tagged: found.tagged,
+          version: this.version,
+        },
+        from,
+      );
     }
     return true;
   }
 
   private place(slot: number, entry: StoredEntry, from: 'local' | 'remote' | 'recovered'): void {
     const { value, stamp, tagged, version, epoch } = entry;
-    const hidden = value === TOMBSTONE || from === 'local' ? undefined : this.schema?.unfit(entry);
+    const hidden = value === TOMBSTONE || from === 'local' ? undefined : this.rules?.unfit(entry);
     if (from === 'local') this.put(slot, value, stamp, tagged);
     else {
       this.recount(slot, hidden ? HIDDEN : value);
@@ -233,7 +191,8 @@ export class RegionState {
       this.overlay.flags[slot] = (this.overlay.flags[slot]! & ~TAGGED) | (tagged ? TAGGED : 0) | this.changedBit;
     }
     if (hidden) this.overlay.odd.set(slot, { version, epoch, hidden });
-    else if (value !== TOMBSTONE && (version !== this.version || epoch !== 0)) this.overlay.odd.set(slot, { version, epoch });
+    else if (value !== TOMBSTONE && (version !== this.version || epoch !== 0))
+      this.overlay.odd.set(slot, { version, epoch });
     else if (this.overlay.odd.size > 0) this.overlay.odd.delete(slot);
   }
 
@@ -267,7 +226,12 @@ export class RegionState {
     const { columns, at } = place;
     const odd = columns.odd.get(at);
     const value = columns.values[at];
-    const slot = this.overlay.insert(columns.keys[at]!, this.host.freezes ? deepFreeze(value) : value, columns.stamps[at]!, odd?.tagged ? TAGGED : 0);
+    const slot = this.overlay.insert(
+      columns.keys[at]!,
+      this.host.freezes ? deepFreeze(value) : value,
+      columns.stamps[at]!,
+      odd?.tagged ? TAGGED : 0,
+    );
     const version = odd?.version ?? columns.version;
     const epoch = odd?.epoch ?? 0;
     if (version !== this.version || epoch !== 0) this.overlay.odd.set(slot, { version, epoch });
@@ -275,40 +239,11 @@ export class RegionState {
     return slot;
   }
 
-  private *merged(range: Range, root: boolean): Generator<[string, unknown]> {
-    const { overlay } = this;
-    const { reverse } = range;
-    const step = reverse ? -1 : 1;
-    const known = overlay.index.size;
-    const written = overlay.order.walk(range);
-    const inOverlay = (key: string): [string, unknown] => [key, root ? this.rootValue(key) ?? TOMBSTONE : (overlay.values[overlay.index.get(key) ?? -1] ?? TOMBSTONE)];
-    let next = written.next();
-    for (const { columns, low, high } of this.base.parts(range)) {
-      for (let i = reverse ? high - 1 : low; reverse ? i >= low : i < high; i += step) {
-        const key = columns.keys[i]!;
-        for (; !next.done && (reverse ? next.value > key : next.value < key); next = written.next()) yield inOverlay(next.value);
-        const taken = !next.done && next.value === key;
-        if (taken) next = written.next();
-        const value = columns.values[i];
-        // Keys may have been touched since the walk began.
-        if (taken || value === MOVED || (overlay.index.size !== known && overlay.index.has(key))) yield inOverlay(key);
-        else yield [key, this.host.freezes ? deepFreeze(value) : value];
-      }
-    }
-    for (; !next.done; next = written.next()) yield inOverlay(next.value);
-  }
-
   /** What a slot durably holds. UNKNOWN: whatever the base has. */
   durable(slot: number): Was {
     const { values, stamps, flags } = this.overlay;
-    for (const notes of this.host.frozenNotes(this)) {
-      const at = notes.find(slot);
-      if (at >= 0) return { value: notes.values[at], stamp: notes.stamps[at]! };
-    }
-    if (flags[slot]! & DIRTY) {
-      const at = this.notes.find(slot);
-      return { value: this.notes.values[at], stamp: this.notes.stamps[at]! };
-    }
+    for (const notes of this.host.frozenNotes(this)) if (notes.find(slot) >= 0) return notes.at(slot);
+    if (flags[slot]! & DIRTY) return this.notes.at(slot);
     const value = values[slot];
     return { value: value === HIDDEN ? this.concealed(slot) : value, stamp: stamps[slot]! };
   }
@@ -345,7 +280,9 @@ export class RegionState {
 
   private epochAt(slot: number): number {
     if (this.join === 'lww') return 0;
-    return this.overlay.values[slot] === TOMBSTONE ? this.overlay.stamps[slot]! : (this.overlay.odd.get(slot)?.epoch ?? 0);
+    return this.overlay.values[slot] === TOMBSTONE
+      ? this.overlay.stamps[slot]!
+      : (this.overlay.odd.get(slot)?.epoch ?? 0);
   }
 
   /** Keeps `live` right as a slot's value changes. */
@@ -385,25 +322,15 @@ export class RegionState {
     overlay.odd.set(slot, { version: entry.version, epoch: entry.epoch, hidden });
   }
 
-  /** @throws TidemarkError `bad_key` */
-  checkKey(key: string): void {
-    const why =
-      typeof key !== 'string'
-        ? `is a ${typeof key}, not a string`
-        : /\p{Surrogate}/u.test(key)
-          ? 'has a lone surrogate, which UTF-8 cannot hold'
-          : key.length === 0 || (key.length * 3 > keyBytesMax && encodeUtf8(key).length > keyBytesMax)
-            ? `must have 1 to ${keyBytesMax} bytes of UTF-8`
-            : undefined;
-    if (why) throw new TidemarkError('bad_key', `region '${this.name}', key '${shown(key)}': the key ${why}`);
-  }
-
   /** @throws TidemarkError `newer_entry` for an entry that a newer program has written. */
   checkWritable(key: string): void {
     const slot = this.overlay.index.get(key);
     const hidden = slot === undefined ? undefined : this.overlay.odd.get(slot)?.hidden;
     if (!hidden?.newer) return;
-    throw new TidemarkError('newer_entry', `region '${this.name}', key '${shown(key)}': ${hidden.why}; upgrade the program before writing it`);
+    throw new TidemarkError(
+      'newer_entry',
+      `${place(this.name, key)}: ${hidden.why}; upgrade the program before writing it`,
+    );
   }
 
   /** Joins the writes of a fork. @returns the keys that changed. */
@@ -414,28 +341,55 @@ export class RegionState {
       const epoch = this.join === 'lww' ? 0 : value === TOMBSTONE ? stamp : slot === undefined ? 0 : this.epochAt(slot);
       if (!this.merge({ key, value, stamp, tagged, version: this.version, epoch }, 'local')) continue;
       changed.push(key);
-      this.schema?.wrote(key, stamp);
+      this.rules?.wrote(key, stamp);
     }
     return changed;
   }
 
-  /** Takes what was written out of the fork: notes of what was, and entries as a commit has them. */
-  freeze(base: number): { notes: Notes; group: Group } {
-    const { notes, overlay } = this;
-    const { keys, values, stamps, flags, odd } = overlay;
+  /** Ends a part of the fork. @returns what its entries were before. */
+  freeze(): Notes {
+    const { notes } = this;
+    const { flags } = this.overlay;
     this.notes = new Notes();
-    const entries: unknown[] = new Array(notes.slots.length);
+    for (const slot of notes.slots) flags[slot]! &= ~DIRTY;
+    return notes;
+  }
+
+  /** The entries of the oldest of these parts, as a commit has them. @param parts all that are frozen, oldest first. */
+  encode(parts: readonly Notes[], base: number): Group {
+    const { slots } = parts[0]!;
+    const { keys, values, stamps, flags, odd } = this.overlay;
+    // What was written after this part was frozen is noted in a later one: there stands what it was in this one.
+    const later = [...parts.slice(1), this.notes].filter((notes) => notes.slots.length > 0);
+    const entries: unknown[] = new Array(slots.length);
     for (let i = 0; i < entries.length; i++) {
-      const slot = notes.slots[i]!;
-      flags[slot]! &= ~DIRTY;
+      const slot = slots[i]!;
       const value = values[slot];
-      entries[i] =
-        typeof value === 'symbol' || flags[slot]! & TAGGED || (odd.size > 0 && odd.has(slot))
+      const next = later.find((notes) => notes.find(slot) >= 0);
+      entries[i] = next
+        ? encodeEntry(this.entryWas(slot, next.at(slot)), base, this.version)
+        : typeof value === 'symbol' || flags[slot]! & TAGGED || (odd.size > 0 && odd.has(slot))
           ? encodeEntry(this.entryAt(slot), base, this.version)
           : [keys[slot], stamps[slot]! - base, value];
     }
-    const join = typeof this.join === 'function' ? 'custom' : this.join;
-    return { notes, group: { region: this.name, version: this.version, join, entries } };
+    return { region: this.name, version: this.version, join: joinName(this.join), entries };
+  }
+
+  /** An overlay entry as it was, by what a note says of it. */
+  entryWas(slot: number, was: Was): StoredEntry {
+    if (was.value instanceof Hidden) return was.value.entry;
+    const entry = this.entryAt(slot);
+    if (entry.stamp === was.stamp) return entry;
+    const { value, stamp } = was;
+    storable(value === TOMBSTONE ? 0 : value);
+    return {
+      key: entry.key,
+      value,
+      stamp,
+      tagged: found.tagged,
+      version: this.version,
+      epoch: value === TOMBSTONE ? stamp : entry.epoch,
+    };
   }
 
   /** What was frozen is durable now. */
@@ -444,27 +398,18 @@ export class RegionState {
     for (let i = 0; i < notes.slots.length; i++) {
       const slot = notes.slots[i]!;
       flags[slot]! |= this.changedBit;
-      if (this.capture && !this.capture.has(slot)) this.capture.set(slot, { value: notes.values[i], stamp: notes.stamps[i]! });
+      if (this.capture && !this.capture.has(slot))
+        this.capture.set(slot, { value: notes.values[i], stamp: notes.stamps[i]! });
     }
   }
 
   publish(keys: readonly string[], origin: Change['origin']): void {
-    if (keys.length > 0 && this.subscribers.any) this.subscribers.publish(keys.map((key) => ({ key, value: this.get(key), origin })));
+    if (keys.length > 0 && this.subscribers.any)
+      this.subscribers.publish(keys.map((key) => ({ key, value: this.get(key), origin })));
   }
 }
 
 /** A hidden entry, as a note of what stood there. */
 export class Hidden {
   constructor(readonly entry: StoredEntry) {}
-}
-
-export const shown = (key: unknown): string => (typeof key === 'string' ? key.slice(0, 80) : String(key));
-
-/** The first text after all that begin with `prefix`; undefined if there is none. */
-function prefixEnd(prefix: string): string | undefined {
-  for (let i = prefix.length - 1; i >= 0; i--) {
-    const code = prefix.charCodeAt(i);
-    if (code < 0xffff) return prefix.slice(0, i) + String.fromCharCode(code + 1);
-  }
-  return undefined;
 }

@@ -5,9 +5,11 @@ import { stampAt } from '../lattice/clock';
 import { type Join, TOMBSTONE } from '../lattice/joins';
 import type { StoredEntry } from '../log/entries';
 import { found, storable } from '../log/values';
+import { place } from './admit';
 import { MOVED } from './base';
+import type { Host, RegionRules } from './host';
 import { type Odd, TAGGED } from './overlay';
-import { type Host, type RegionState, shown } from './region';
+import type { RegionState } from './region';
 
 /** A validator as zod, valibot and arktype offer it: https://standardschema.dev, version 1. */
 export interface StandardSchema<T = unknown> {
@@ -45,9 +47,11 @@ const joins = ['lww', 'max', 'min', 'union'];
 export function declare(region: RegionState, host: Host, options: RegionOptions<never>): void {
   const { join = 'lww', version = 1, validate, migrate, ttl, transient = false } = options;
   const bad = (why: string) => new TidemarkError('bad_option', `region '${region.name}': ${why}`);
-  if (typeof join !== 'function' && !joins.includes(join)) throw bad(`join must be a function or one of ${joins.join(', ')}`);
+  if (typeof join !== 'function' && !joins.includes(join))
+    throw bad(`join must be a function or one of ${joins.join(', ')}`);
   if (!Number.isSafeInteger(version) || version < 1) throw bad('version must be a whole number from 1');
-  if (validate && typeof validate['~standard']?.validate !== 'function') throw bad('validate must be a Standard Schema (zod, valibot, arktype, ...)');
+  if (validate && typeof validate['~standard']?.validate !== 'function')
+    throw bad('validate must be a Standard Schema (zod, valibot, arktype, ...)');
   if (migrate && typeof migrate !== 'function') throw bad('migrate must be a function');
   if (ttl !== undefined && !(ttl > 0)) throw bad('ttl must be a number of milliseconds above 0');
   if (transient && region.size > 0) throw bad('has stored entries and cannot be transient; delete them first');
@@ -57,22 +61,23 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
 
   const stored = region.version;
   Object.assign(region, { join, version, transient, declared: true });
-  if (validate || migrate || ttl || version !== stored) region.schema = new Schema(region, host, { validate, migrate, ttl });
+  const schema =
+    validate || migrate || ttl || version !== stored ? new Schema(region, host, { validate, migrate, ttl }) : undefined;
+  region.rules = schema;
   const { overlay } = region;
   if (version !== stored) {
-    for (const slot of overlay.index.values()) {
-      const odd = overlay.odd.get(slot);
-      if (!odd) overlay.odd.set(slot, { version: stored, epoch: 0 });
-      else if (odd.version === version) overlay.odd.set(slot, { ...odd });
-    }
+    for (const slot of overlay.index.values())
+      if (!overlay.odd.has(slot)) overlay.odd.set(slot, { version: stored, epoch: 0 });
   }
   const unjoined = region.unjoined;
   region.unjoined = [];
   for (const entry of unjoined) region.merge(entry, 'recovered');
-  region.schema?.examine();
+  schema?.examine();
 }
 
-type Rules = Pick<RegionOptions<never>, 'validate' | 'migrate' | 'ttl'> | { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
+type Rules =
+  | Pick<RegionOptions<never>, 'validate' | 'migrate' | 'ttl'>
+  | { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
 
 /** Why an entry is not shown. */
 class Unfit {
@@ -83,7 +88,7 @@ class Unfit {
   ) {}
 }
 
-export class Schema {
+export class Schema implements RegionRules {
   /** Keys in the order in which they expire, with the stamps they had; `expired` of them are gone. */
   private expiring: { key: string; stamp: number }[] = [];
   private expired = 0;
@@ -99,7 +104,7 @@ export class Schema {
     const { validate } = this.rules;
     if (!validate) return value;
     const result = validate['~standard'].validate(value);
-    const where = `region '${this.region.name}', key '${shown(key)}'`;
+    const where = place(this.region.name, key);
     if (result instanceof Promise) throw new TidemarkError('bad_option', `${where}: validate must be synchronous`);
     if (!result.issues) return result.value;
     const issues = result.issues.map(({ message, path = [] }) => {
@@ -140,7 +145,8 @@ export class Schema {
       const [low, high] = chunk.meta.versions;
       if (!rules.validate && !rules.ttl && low === version && high === version) continue;
       const { keys, values } = chunk.load();
-      for (let i = 0; i < keys.length; i++) if (values[i] !== MOVED && values[i] !== TOMBSTONE) region.promote(keys[i]!);
+      for (let i = 0; i < keys.length; i++)
+        if (values[i] !== MOVED && values[i] !== TOMBSTONE) region.promote(keys[i]!);
     }
     for (const [key, slot] of [...overlay.index]) {
       const entry = region.entryAt(slot);
@@ -176,7 +182,8 @@ export class Schema {
       this.expired++;
       const slot = overlay.index.get(next.key);
       // Written again since: its later entry in this list counts.
-      if (slot === undefined || overlay.stamps[slot] !== next.stamp || typeof overlay.values[slot] === 'symbol') continue;
+      if (slot === undefined || overlay.stamps[slot] !== next.stamp || typeof overlay.values[slot] === 'symbol')
+        continue;
       this.region.write(next.key, TOMBSTONE, false, next.key.length);
     }
     if (this.expired > 1024 && this.expired > this.expiring.length / 2) {

@@ -35,8 +35,8 @@ export class Writer {
   readonly id: string;
   /** The last durable commit. */
   root: CommitInfo | undefined;
-  /** Frozen and not durable, oldest first; parallel to fork.frozen. */
-  private readonly queue: Commit[] = [];
+  /** The oldest frozen part of the fork, once it is encoded: its bytes stay the same however often it is tried. */
+  private commit: Commit | undefined;
   private index = 0;
   private prev: string | null = null;
   private heads: Record<string, number>;
@@ -46,50 +46,57 @@ export class Writer {
     this.heads = options.heads;
   }
 
-  /** Turns what the fork has into a commit: encoded and signed, once and for all. */
-  freeze(): void {
+  /** Writes what is in the fork now. A commit that fails stays, with its bytes, for the next call. */
+  async write(durability: Durability): Promise<void> {
+    const { backend, fork } = this.options;
+    // What failed before goes first, and alone: what was written meanwhile can then be one commit.
+    if (!this.commit) fork.freeze();
+    for (let left = fork.frozen.length; left > 0; left--) {
+      const commit = this.next();
+      await backend.append(commit.bytes, commit.at, durability);
+      // Unless writeNow() has been here meanwhile.
+      if (this.commit === commit) this.settle();
+      if (left === 1 && fork.freeze()) left++;
+    }
+  }
+
+  /** Everything, in this turn, for a process that is going. @throws what the backend throws; what was not written stays. */
+  writeNow(): void {
+    const { backend, fork } = this.options;
+    if (!backend.appendNow) return;
+    fork.freeze();
+    while (fork.frozen.length > 0) {
+      const commit = this.next();
+      backend.appendNow(commit.bytes, commit.at);
+      this.settle();
+    }
+  }
+
+  /** Encodes and signs the oldest frozen part, once and for all. */
+  private next(): Commit {
+    if (this.commit) return this.commit;
     const { crypto, identity, stamps, fork, venue, clock } = this.options;
-    const frozen = fork.freeze(stamps.latest);
-    if (!frozen) return;
-    const body = encodeBody(frozen.groups);
-    frozen.groups.length = 0;
-    const { id: writer, index, prev, heads } = this;
     const time = stamps.latest;
-    const payload = { kind: 'commit' as const, venue, writer, index, prev, ...(Object.keys(heads).length > 0 && { heads }), time, count: frozen.entries };
+    const { entries } = fork.frozen[0]!;
+    const body = encodeBody(fork.encode(time));
+    const { id: writer, index, prev, heads } = this;
+    const payload = {
+      kind: 'commit' as const,
+      venue,
+      writer,
+      index,
+      prev,
+      ...(Object.keys(heads).length > 0 && { heads }),
+      time,
+      count: entries,
+    };
     const { bytes, hash } = encodeLine<CommitPayload>(crypto, identity, payload, body);
     this.index++;
     this.prev = hash;
     this.heads = {};
     const at = { writer, index, hash };
-    this.queue.push({ bytes, at, info: { ...at, time, entries: frozen.entries, bytes: bytes.length, tookMs: clock.elapsed() } });
-  }
-
-  /** Writes what is frozen, then what is in the fork now. A commit that fails stays, with its bytes, for the next call. */
-  async write(durability: Durability): Promise<void> {
-    const { backend } = this.options;
-    for (let frozen = false; ; ) {
-      const commit = this.queue[0];
-      if (commit) {
-        await backend.append(commit.bytes, commit.at, durability);
-        // Unless writeNow() has been here meanwhile.
-        if (this.queue[0] === commit) this.settle();
-      } else if (frozen) return;
-      else {
-        this.freeze();
-        frozen = true;
-      }
-    }
-  }
-
-  /** Everything, in this turn, for a process that is going. @throws what the backend throws; then nothing is settled. */
-  writeNow(): void {
-    const { backend } = this.options;
-    if (!backend.appendNow) return;
-    this.freeze();
-    for (let commit = this.queue[0]; commit; commit = this.queue[0]) {
-      backend.appendNow(commit.bytes, commit.at);
-      this.settle();
-    }
+    this.commit = { bytes, at, info: { ...at, time, entries, bytes: bytes.length, tookMs: clock.elapsed() } };
+    return this.commit;
   }
 
   /** Other writers' commits were joined: the next commit says so. */
@@ -103,7 +110,8 @@ export class Writer {
   }
 
   private settle(): void {
-    const { info } = this.queue.shift()!;
+    const { info } = this.commit!;
+    this.commit = undefined;
     this.options.fork.settle();
     info.tookMs = this.options.clock.elapsed() - info.tookMs;
     this.root = { writer: info.writer, index: info.index, hash: info.hash, time: info.time };

@@ -45,7 +45,8 @@ export function joinEntries(join: Join<never>, a: Entry, b: Entry, textOf: TextO
 
 const tieText = (value: unknown, textOf: TextOf): string => (value === TOMBSTONE ? '' : textOf(value));
 
-function valueJoin(join: Exclude<Join<never>, 'lww'>, textOf: TextOf): JoinFunction {
+/** The join of two values, neither a tombstone. */
+export function valueJoin(join: Exclude<Join<never>, 'lww'>, textOf: TextOf): JoinFunction {
   if (typeof join === 'function') return join as unknown as JoinFunction;
   if (join === 'union') return (a, b) => union(a, b, textOf);
   const sign = join === 'max' ? 1 : -1;

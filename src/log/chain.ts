@@ -59,7 +59,9 @@ export function verifyChains(crypto: Crypto, lines: readonly CommitLine[], cover
     }
     if (head >= next) chains.holes.push({ writer, from: next, to: head });
   }
-  chains.good = [...verified.values()].flat().sort((a, b) => a.payload.time - b.payload.time || a.payload.index - b.payload.index);
+  chains.good = [...verified.values()]
+    .flat()
+    .sort((a, b) => a.payload.time - b.payload.time || a.payload.index - b.payload.index);
   return chains;
 }
 
@@ -75,7 +77,8 @@ function verifyChain(crypto: Crypto, chain: CommitLine[], { forged, forks }: Cha
       forged.push(line);
       continue;
     }
-    if (next && (next.payload.index === line.payload.index || (follows && next.payload.prev !== line.hash))) forks.push(line);
+    if (next && (next.payload.index === line.payload.index || (follows && next.payload.prev !== line.hash)))
+      forks.push(line);
     good.push(line);
     next = line;
   }

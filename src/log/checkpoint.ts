@@ -24,7 +24,8 @@ export interface RegionMeta {
 }
 
 /** Entries already encoded as JSON text, relative to `base`. No "\n". */
-export const encodeChunk = (base: number, entries: readonly string[]): Bytes => encodeUtf8(`[${base},[${entries.join(',')}]]`);
+export const encodeChunk = (base: number, entries: readonly string[]): Bytes =>
+  encodeUtf8(`[${base},[${entries.join(',')}]]`);
 
 /** Entries of a chunk by column: one object per entry would double what decoding costs. */
 export interface Columns {

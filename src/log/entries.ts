@@ -45,9 +45,17 @@ export function decodeEntry(encoded: unknown, base: number, version: number): St
   const [key, dt, value, tagged, ownVersion, dEpoch] = encoded;
   const stamp = base + dt;
   const epoch = dEpoch === undefined ? 0 : base + dEpoch;
-  if (typeof key !== 'string' || !Number.isSafeInteger(stamp) || !Number.isSafeInteger(epoch)) throw new TypeError('not an entry');
+  if (typeof key !== 'string' || !Number.isSafeInteger(stamp) || !Number.isSafeInteger(epoch))
+    throw new TypeError('not an entry');
   if (encoded.length === 2) return { key, value: TOMBSTONE, stamp, tagged: false, version, epoch: stamp };
-  return { key, value: tagged ? fromTagged(value) : value, stamp, tagged: !!tagged, version: ownVersion ?? version, epoch };
+  return {
+    key,
+    value: tagged ? fromTagged(value) : value,
+    stamp,
+    tagged: !!tagged,
+    version: ownVersion ?? version,
+    epoch,
+  };
 }
 
 export const encodeBody = (groups: readonly Group[]): Bytes =>
@@ -59,7 +67,12 @@ export function decodeBody(body: Bytes): Group[] {
   if (!Array.isArray(groups)) throw new TypeError('not a body');
   return groups.map((group) => {
     const [region, version, join, entries] = group;
-    if (typeof region !== 'string' || !Number.isSafeInteger(version) || typeof join !== 'string' || !Array.isArray(entries)) {
+    if (
+      typeof region !== 'string' ||
+      !Number.isSafeInteger(version) ||
+      typeof join !== 'string' ||
+      !Array.isArray(entries)
+    ) {
       throw new TypeError('not a body');
     }
     return { region, version, join, entries };

@@ -57,7 +57,12 @@ export const digestOf = (crypto: Crypto, bytes: Bytes): string => toBase64url(cr
 type Unsigned<P extends Payload> = Omit<P, 'format' | 'length' | 'digest' | 'codec' | 'hash'>;
 
 /** Signs and frames one line, "\n" included. */
-export function encodeLine<P extends Payload>(crypto: Crypto, identity: Identity, payload: Unsigned<P>, body: Bytes): { bytes: Bytes; hash: string } {
+export function encodeLine<P extends Payload>(
+  crypto: Crypto,
+  identity: Identity,
+  payload: Unsigned<P>,
+  body: Bytes,
+): { bytes: Bytes; hash: string } {
   const jws = identity.sign({
     format: formatVersion,
     ...payload,
@@ -98,7 +103,11 @@ export function parseLine(crypto: Crypto, bytes: Bytes): Line | undefined {
     const [header, encoded, , ...more] = jws.split('.');
     const payload = decodeJson(encoded!) as Payload;
     if (more.length > 0 || !isPayload(payload)) return undefined;
-    if (payload.format <= formatVersion && (payload.length !== body.length || payload.digest !== digestOf(crypto, body))) return undefined;
+    if (
+      payload.format <= formatVersion &&
+      (payload.length !== body.length || payload.digest !== digestOf(crypto, body))
+    )
+      return undefined;
     return { payload, body, kid: kidOf(header!), jws, hash: digestOf(crypto, ascii) };
   } catch {
     return undefined; // not base64url, not UTF-8 or not JSON: damaged
@@ -126,7 +135,8 @@ function isPayload(payload: Payload): boolean {
   if (typeof payload !== 'object' || payload === null || !isIndex(payload.format) || payload.format === 0) return false;
   if (payload.format > formatVersion) return true;
   const { venue, writer, time, kind } = payload;
-  if (typeof venue !== 'string' || typeof writer !== 'string' || !isIndex(time) || payload.codec !== 'json') return false;
+  if (typeof venue !== 'string' || typeof writer !== 'string' || !isIndex(time) || payload.codec !== 'json')
+    return false;
   if (kind === 'commit') return isIndex((payload as CommitPayload).index);
   return kind === 'checkpoint' && typeof (payload as CheckpointPayload).covers === 'object';
 }
@@ -135,7 +145,11 @@ function isPayload(payload: Payload): boolean {
 export function verifyLine(crypto: Crypto, line: Line): boolean {
   const dot = line.jws.lastIndexOf('.');
   try {
-    return crypto.verify(fromBase64url(line.jws.slice(dot + 1)), encodeUtf8(line.jws.slice(0, dot)), publicKeyOf(line.kid));
+    return crypto.verify(
+      fromBase64url(line.jws.slice(dot + 1)),
+      encodeUtf8(line.jws.slice(0, dot)),
+      publicKeyOf(line.kid),
+    );
   } catch {
     return false; // a signature or kid that is not even one
   }

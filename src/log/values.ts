@@ -1,6 +1,7 @@
 // Values <-> JSON: what may be stored, and how what JSON lacks is written. docs/FORMAT.md "Values". Pure functions.
 
 import { fromBase64url, toBase64url } from '../base/bytes';
+
 /** Deeper than this is a cycle or close to one: JSON.stringify would overflow the stack at a few thousand. */
 const depthMax = 1000;
 /** The reserved key of tagged objects. */
@@ -28,91 +29,91 @@ let mustCopy = false;
  * an array), or where freezing would not protect it (Uint8Array, Date, Map, Set). Sets `found`; a refused value sets `found.refusal`.
  */
 export function storable(value: unknown): unknown {
-  found.size = 0;
   found.tagged = false;
   found.refusal = undefined;
   mustCopy = false;
-  found.refusal = value === undefined ? { path: '', why: 'is undefined (delete() removes an entry)' } : walk(value, 0);
+  found.size = value === undefined ? refuse('is undefined (delete() removes an entry)') : measure(value, 0);
   return mustCopy && found.refusal === undefined ? copy(value) : value;
 }
 
-function walk(value: unknown, depth: number): Refusal | undefined {
+/** The estimated size, or REFUSED. */
+function measure(value: unknown, depth: number): number {
   switch (typeof value) {
     case 'string':
-      found.size += value.length + 2;
-      return undefined;
+      return value.length + 2;
     case 'number':
-      found.size += 8;
       // value - value is 0 only for finite numbers: one test for NaN and both infinities.
       if (value - value !== 0 || (value === 0 && 1 / value < 0)) found.tagged = true;
-      return undefined;
+      return 8;
     case 'boolean':
-      found.size += 5;
-      return undefined;
+      return 5;
     case 'undefined':
-      found.size += 4;
       mustCopy = true;
-      return undefined;
+      return 4;
     case 'bigint':
       found.tagged = true;
-      found.size += 20 + value.toString().length;
-      return undefined;
+      return 20 + value.toString().length;
     case 'object':
-      if (value === null) {
-        found.size += 4;
-        return undefined;
-      }
-      return depth > depthMax ? refuse(`is nested deeper than ${depthMax} levels, or a cycle`) : walkObject(value, depth);
+      if (value === null) return 4;
+      if (depth > depthMax) return refuse(`is nested deeper than ${depthMax} levels, or a cycle`);
+      return Array.isArray(value)
+        ? measureMembers(value, depth)
+        : isPlain(value)
+          ? measurePlain(value, depth)
+          : measureOther(value, depth);
     default:
       return refuse(`is a ${typeof value}`);
   }
 }
 
-function walkObject(value: object, depth: number): Refusal | undefined {
-  found.size += 3;
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const refusal = walk(value[i], depth + 1);
-      if (refusal) return at(`[${i}]`, refusal);
-    }
-    return undefined;
+function measurePlain(value: object, depth: number): number {
+  let sum = 3;
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    // Strings are most of what is stored; without the call this loop takes half the time.
+    const size = typeof member === 'string' ? member.length + 2 : measure(member, depth + 1);
+    if (size < 0) return at(`.${key}`);
+    if (key === tag) found.tagged = true;
+    sum += size + key.length + 3;
   }
-  if (isPlain(value)) {
-    for (const key in value) {
-      found.size += key.length + 3;
-      if (key === tag) found.tagged = true;
-      const refusal = walk((value as Record<string, unknown>)[key], depth + 1);
-      if (refusal) return at(`.${key}`, refusal);
-    }
-    return undefined;
-  }
-  found.tagged = true;
-  mustCopy = true;
-  found.size += 20;
-  if (value instanceof Uint8Array) {
-    found.size += value.length;
-    return undefined;
-  }
-  if (value instanceof Date) return undefined;
-  if (value instanceof Map) {
-    for (const [key, member] of value) {
-      const refusal = walkMember(key, depth) ?? walkMember(member, depth);
-      if (refusal) return at(`.get(${String(key).slice(0, 20)})`, refusal);
-    }
-    return undefined;
-  }
-  if (value instanceof Set) {
-    for (const member of value) {
-      const refusal = walkMember(member, depth);
-      if (refusal) return at('.values()', refusal);
-    }
-    return undefined;
-  }
-  return refuse(`is an instance of ${value.constructor?.name || 'a class'}`);
+  return sum;
 }
 
-/** In a Map or Set there is no JSON rule for undefined to follow. */
-const walkMember = (member: unknown, depth: number) => (member === undefined ? refuse('is undefined') : walk(member, depth + 1));
+function measureMembers(members: readonly unknown[], depth: number): number {
+  let sum = 3;
+  for (let i = 0; i < members.length; i++) {
+    const size = measure(members[i], depth + 1);
+    if (size < 0) return at(`[${i}]`);
+    sum += size + 1;
+  }
+  return sum;
+}
+
+function measureOther(value: object, depth: number): number {
+  found.tagged = true;
+  mustCopy = true;
+  if (value instanceof Uint8Array) return value.length + 20;
+  if (value instanceof Date) return 20;
+  const members = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : undefined;
+  if (!members) return refuse(`is an instance of ${value.constructor?.name || 'a class'}`);
+  // There is no JSON rule for undefined in these to follow.
+  const size = members.includes(undefined) ? refuse('has a member undefined') : measureMembers(members, depth);
+  return size < 0 ? size : size + 20;
+}
+
+const REFUSED = -1;
+
+function refuse(why: string): number {
+  found.refusal = { path: '', why };
+  return REFUSED;
+}
+
+/** A step on the way to what is refused. */
+function at(step: string): number {
+  // The outermost steps of a cycle's path say enough.
+  found.refusal!.path = (step + found.refusal!.path).slice(0, 80);
+  return REFUSED;
+}
 
 /** Object literals, objects without a prototype, and literals of another realm (an iframe's, a vm's). */
 function isPlain(value: object): boolean {
@@ -122,14 +123,6 @@ function isPlain(value: object): boolean {
     prototype === null ||
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
   );
-}
-
-const refuse = (why: string): Refusal => ({ path: '', why });
-
-function at(step: string, refusal: Refusal): Refusal {
-  // The outermost steps of a cycle's path say enough.
-  refusal.path = (step + refusal.path).slice(0, 80);
-  return refusal;
 }
 
 function copy(value: unknown): unknown {
@@ -166,7 +159,11 @@ export function toTagged(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toTagged);
   if (value instanceof Uint8Array) return wrap('bytes', toBase64url(value));
   if (value instanceof Date) return wrap('date', Number.isNaN(value.getTime()) ? null : value.getTime());
-  if (value instanceof Map) return wrap('map', Array.from(value, ([key, member]) => [toTagged(key), toTagged(member)]));
+  if (value instanceof Map)
+    return wrap(
+      'map',
+      Array.from(value, ([key, member]) => [toTagged(key), toTagged(member)]),
+    );
   if (value instanceof Set) return wrap('set', Array.from(value, toTagged));
   const members = mapMembers(value, toTagged);
   return Object.hasOwn(members, tag) ? wrap('object', members) : members;

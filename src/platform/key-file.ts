@@ -5,10 +5,12 @@ import { basename, dirname, join } from 'node:path';
 import { type Bytes, fromHex } from '../base/bytes';
 import { TidemarkError } from '../base/errors';
 import type { Logger } from '../base/seams';
-import { seedBytes } from '../identity/identity';
+
+const seedBytes = 32;
 
 /** `x.key` beside `x.etch`; `name.key` beside any other folder. */
-export const keyPathOf = (store: string): string => join(dirname(store), `${basename(store).replace(/\.etch$/, '')}.key`);
+export const keyPathOf = (store: string): string =>
+  join(dirname(store), `${basename(store).replace(/\.etch$/, '')}.key`);
 
 /** Reads the seed, or makes one and saves it first. @throws TidemarkError `bad_key_file`; never a new identity in place of one that cannot be read */
 export async function readOrCreateSeed(path: string, logger: Logger): Promise<Bytes> {
@@ -22,7 +24,11 @@ export async function readSeed(path: string, logger: Logger): Promise<Bytes | un
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if ((cause as { code?: string }).code === 'ENOENT') return undefined;
-    throw new TidemarkError('bad_key_file', `${path}: cannot be read (${(cause as Error).message}); no other key is made in its place`, { cause });
+    throw new TidemarkError(
+      'bad_key_file',
+      `${path}: cannot be read (${(cause as Error).message}); no other key is made in its place`,
+      { cause },
+    );
   }
   if (!/^[0-9a-f]{64}\n?$/i.test(text)) {
     throw new TidemarkError(

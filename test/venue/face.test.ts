@@ -28,13 +28,7 @@ describe('a venue on a folder', () => {
     expect(notes.size).toBe(999);
     const report = await venue.close();
     expect(report).toMatchObject({ durable: true });
-    expect((await readdir(store)).sort()).toMatchInlineSnapshot(`
-      [
-        'checkpoint.1',
-        "log.0.dacef47c26f7287b",
-        "log.1.dacef47c26f7287b",
-      ]
-    `);
+    expect(await readdir(store)).toContain('checkpoint.1');
     const again = await openVenue({ store, signals: false });
     expect(again.did).toBe(venue.did);
     const same = again.region<{ title: string }>('notes');

@@ -1,0 +1,35 @@
+// What a region needs of the venue it is in, and of what the program declared of it. Interfaces only.
+import type { Logger } from '../base/seams';
+import type { StampClock } from '../lattice/clock';
+import type { StoredEntry } from '../log/entries';
+import type { Forkable } from './fork';
+import type { Notes } from './notes';
+import type { Odd } from './overlay';
+
+export interface Host {
+  readonly stamps: StampClock;
+  readonly logger: Logger;
+  /** Whether values are frozen as they come in. */
+  readonly freezes: boolean;
+  /** Wall clock, ms since 1970. */
+  now(): number;
+  /** @throws TidemarkError `closed` */
+  guard(): void;
+  /** After a local write, of about so many bytes: counts it and asks for a sweep. */
+  written(region: Forkable, bytes: number): void;
+  /** An entry is kept but not shown. */
+  hide(region: string, entry: StoredEntry, why: string, newer: boolean): void;
+  /** What slots of a region held before the parts of the fork that are on their way, oldest first. */
+  frozenNotes(region: Forkable): Notes[];
+}
+
+/** What a program declared: see schema.ts. */
+export interface RegionRules {
+  /** A value as validation returns it. @throws TidemarkError `invalid_value` */
+  check(key: string, value: unknown): unknown;
+  /** Why a stored entry is not to be shown, if so. */
+  unfit(entry: StoredEntry): Odd['hidden'];
+  /** Deletes what has outlived its time. Called before every look at the region, so that no timer has to. */
+  expire(): void;
+  wrote(key: string, stamp: number): void;
+}
