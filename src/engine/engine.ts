@@ -211,7 +211,7 @@ export class Engine implements Host {
     if (forced) this.events.emit('flush', { tookMs: clock.elapsed() - began });
     if (this.fork.unsaved === 0) this.tellUnsaved(false);
     // Here no append is on its way: the state that is durable is exactly what the chains' heads say.
-    if (this.fork.frozen.length === 0) this.startCheckpoint();
+    this.startCheckpoint();
   }
 
   private failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void {

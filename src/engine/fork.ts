@@ -10,8 +10,11 @@ export interface Forkable {
   notes: Notes;
   /** Whether the fork has been told that there are any. */
   noted: boolean;
+  /** Ends a part of the fork. @returns what its entries were before. */
   freeze(): Notes;
+  /** The entries of the oldest of these parts, as a commit has them. @param parts all that are frozen, oldest first. */
   encode(parts: readonly Notes[], base: number): Group;
+  /** The oldest part is durable now. */
   settle(notes: Notes): void;
 }
 

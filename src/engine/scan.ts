@@ -11,12 +11,12 @@ export interface ScanOptions extends Range {
   limit?: number | undefined;
 }
 
-/** @param valueOf the value that the overlay has for a key; a symbol or undefined for none that is shown. */
+/** @param overlaid the value that the overlay has for a key; a symbol or undefined for none that is shown. */
 export function* scan(
   overlay: Overlay,
   base: Base,
   { prefix, limit = Number.POSITIVE_INFINITY, ...range }: ScanOptions,
-  valueOf: (key: string) => unknown,
+  overlaid: (key: string) => unknown,
   freezes: boolean,
 ): Generator<[string, unknown]> {
   if (prefix) {
@@ -34,7 +34,7 @@ export function* scan(
     for (let i = reverse ? high - 1 : low; reverse ? i >= low : i < high; i += step) {
       const key = columns.keys[i]!;
       for (; !next.done && (reverse ? next.value > key : next.value < key); next = written.next()) {
-        const value = valueOf(next.value);
+        const value = overlaid(next.value);
         if (!isShown(value)) continue;
         yield [next.value, value];
         if (--limit <= 0) return;
@@ -43,7 +43,7 @@ export function* scan(
       if (taken) next = written.next();
       let value = columns.values[i];
       // Keys may have been touched since the walk began.
-      if (taken || value === MOVED || (overlay.index.size !== known && overlay.index.has(key))) value = valueOf(key);
+      if (taken || value === MOVED || (overlay.index.size !== known && overlay.index.has(key))) value = overlaid(key);
       else if (freezes) deepFreeze(value);
       if (!isShown(value)) continue;
       yield [key, value];
@@ -51,7 +51,7 @@ export function* scan(
     }
   }
   for (; !next.done; next = written.next()) {
-    const value = valueOf(next.value);
+    const value = overlaid(next.value);
     if (!isShown(value)) continue;
     yield [next.value, value];
     if (--limit <= 0) return;

@@ -48,15 +48,19 @@ export class Writer {
 
   /** Writes what is in the fork now. A commit that fails stays, with its bytes, for the next call. */
   async write(durability: Durability): Promise<void> {
-    const { backend, fork } = this.options;
-    // What failed before goes first, and alone: what was written meanwhile can then be one commit.
-    if (!this.commit) fork.freeze();
-    for (let left = fork.frozen.length; left > 0; left--) {
+    const { fork } = this.options;
+    // What failed before goes first, so that all that was written meanwhile can be one commit.
+    if (this.commit) await this.append(fork.frozen.length, durability);
+    fork.freeze();
+    await this.append(fork.frozen.length, durability);
+  }
+
+  private async append(parts: number, durability: Durability): Promise<void> {
+    for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
       const commit = this.next();
-      await backend.append(commit.bytes, commit.at, durability);
+      await this.options.backend.append(commit.bytes, commit.at, durability);
       // Unless writeNow() has been here meanwhile.
       if (this.commit === commit) this.settle();
-      if (left === 1 && fork.freeze()) left++;
     }
   }
 
