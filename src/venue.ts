@@ -221,14 +221,13 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
     did: engine.options.identity.did,
     region<T>(name: string, options?: RegionOptions<T>) {
       const state = engine.region(name);
-      if (options) {
-        if (state.options && !sameOptions(state.options, options)) {
-          throw new TidemarkError('bad_option', `region '${name}' is declared already, with other options`);
-        }
-        if (!state.options) declare(state, engine, options as unknown as RegionOptions<never>);
+      if (options && state.options && !sameOptions(state.options, options)) {
+        throw new TidemarkError('bad_option', `region '${name}' is declared already, with other options`);
+      }
+      if (!state.declared || (options && !state.options)) {
+        declare(state, engine, (options ?? {}) as unknown as RegionOptions<never>);
         state.options = options;
-      } else if (!state.declared)
-        declare(state, engine, { version: state.version, ...(state.join !== 'lww' && { join: state.join }) });
+      }
       let region = regions.get(state);
       if (!region) {
         region = regionFace(state);

@@ -17,7 +17,8 @@ export class Chunk {
     readonly meta: ChunkMeta,
     public offset: number,
     private source: Bytes | Columns,
-    private readonly version: number,
+    /** Schema version of the entries that do not say another. */
+    readonly version: number,
   ) {
     if (!(source instanceof Uint8Array)) this.columns = source;
   }

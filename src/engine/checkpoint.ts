@@ -118,7 +118,8 @@ export class CheckpointBuilder {
       const chunk = old[i];
       const end = old[i + 1]?.meta.firstKey;
       const touched = !next.done && (end === undefined || next.value < end);
-      if (chunk && !touched && output.bytes === 0) {
+      // A chunk's entries are of its region's version unless they say otherwise, so that it can only be copied under that one.
+      if (chunk && !touched && output.bytes === 0 && chunk.version === region.version) {
         const bytes = chunk.bytes ?? (await this.reread(chunk));
         if (bytes) {
           this.copied++;

@@ -179,6 +179,11 @@ export class Engine implements Host {
     backend.quarantine(bytes, why).catch((error) => this.failed('quarantine', error, undefined));
   }
 
+  unhide(region: string): void {
+    const { report } = this.options;
+    report.quarantined = report.quarantined.filter((hidden) => hidden.region !== region);
+  }
+
   /** Makes everything durable in this turn, if the backend can: the process is going. */
   writeNow(): void {
     if (this.closed) return;

@@ -137,13 +137,20 @@ export class Entries implements Forkable {
     this.notes.replace(slot, { value, stamp, odd: epoch === 0 ? undefined : { version: this.version, epoch } });
   }
 
-  /** Shows or stops showing an entry of the overlay, as a schema finds. */
+  /** Stops showing an entry. */
   conceal(slot: number, hidden: NonNullable<Odd['hidden']>): void {
     const { overlay } = this;
     const { entry } = hidden;
     this.recount(slot, HIDDEN);
     overlay.values[slot] = HIDDEN;
     overlay.odd.set(slot, { version: entry.version, epoch: entry.epoch, hidden });
+  }
+
+  /** Shows an entry that was not shown. */
+  reveal(slot: number, { value, version, epoch }: StoredEntry): void {
+    this.recount(slot, value);
+    this.overlay.values[slot] = value;
+    this.overlay.odd.set(slot, { version, epoch });
   }
 
   /** Keeps `live` right as a slot's value changes. */

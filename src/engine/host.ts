@@ -19,6 +19,8 @@ export interface Host {
   written(region: Forkable, bytes: number): void;
   /** An entry is kept but not shown. */
   hide(region: string, entry: StoredEntry, why: string, newer: boolean): void;
+  /** A region is gone through anew: what was said of its entries is forgotten. */
+  unhide(region: string): void;
   /** What slots of a region held before the parts of the fork that are on their way, oldest first. */
   frozenNotes(region: Forkable): Notes[];
 }

@@ -8,7 +8,7 @@ import { found, storable } from '../log/values';
 import { place } from './admit';
 import { MOVED } from './base';
 import type { Host, RegionRules } from './host';
-import { type Odd, TAGGED } from './overlay';
+import { HIDDEN, type Odd, TAGGED } from './overlay';
 import type { RegionState } from './region';
 
 /** A validator as zod, valibot and arktype offer it: https://standardschema.dev, version 1. */
@@ -61,8 +61,7 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
 
   const stored = region.version;
   Object.assign(region, { join, version, transient, declared: true });
-  const schema =
-    validate || migrate || ttl || version !== stored ? new Schema(region, host, { validate, migrate, ttl }) : undefined;
+  const schema = new Schema(region, host, { validate, migrate, ttl });
   region.rules = schema;
   const { overlay } = region;
   if (version !== stored) {
@@ -72,12 +71,10 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
   const unjoined = region.unjoined;
   region.unjoined = [];
   for (const entry of unjoined) region.merge(entry, 'recovered');
-  schema?.examine();
+  schema.examine();
 }
 
-type Rules =
-  | Pick<RegionOptions<never>, 'validate' | 'migrate' | 'ttl'>
-  | { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
+type Rules = { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
 
 /** Why an entry is not shown. */
 class Unfit {
@@ -141,6 +138,7 @@ export class Schema implements RegionRules {
   examine(): void {
     const { region, rules } = this;
     const { version, base, overlay } = region;
+    this.host.unhide(region.name);
     for (const chunk of base.chunks) {
       const [low, high] = chunk.meta.versions;
       if (!rules.validate && !rules.ttl && low === version && high === version) continue;
@@ -156,6 +154,7 @@ export class Schema implements RegionRules {
         region.conceal(slot, value);
         continue;
       }
+      if (overlay.values[slot] === HIDDEN) region.reveal(slot, entry);
       if (entry.version < version) {
         const kept = region.admit(key, value);
         region.write(key, kept, found.tagged, found.size);

@@ -1,0 +1,167 @@
+// The files of a store as somebody sees them who only looks: listed without its lock and never changed, also while a process
+// writes it. All files but LOCK only grow, or appear and disappear whole (docs/FORMAT.md), so what is left to do is to list again
+// when one of the list has gone. Knows names and bytes, not what the bytes mean.
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type LockState, lookAtLock } from '../../../backends/fs/lock';
+import { lockName, parseName, quarantineName } from '../../../backends/fs/names';
+import { nodeDisk } from '../../../backends/fs/node-disk';
+import { nodeProcesses } from '../../../backends/fs/processes';
+import { readFileAt, streamFile } from '../../../backends/fs/stored';
+import { type Bytes, concatBytes, TidemarkError } from '../../backend';
+import { CommandError } from '../errors';
+import type { Progress } from '../progress';
+
+export interface StoreFile {
+  readonly name: string;
+  readonly generation: number;
+  /** As it was listed. What is appended later is not read. */
+  readonly size: number;
+  stream(): AsyncIterable<Bytes>;
+  read(offset: number, length: number): Promise<Bytes>;
+}
+
+export interface LogFile extends StoreFile {
+  readonly writer: string;
+}
+
+export interface StoreFiles {
+  /** Absolute. */
+  readonly folder: string;
+  /** As it was before the files were listed. */
+  readonly lock: LockState;
+  /** Newest first. */
+  readonly checkpoints: readonly StoreFile[];
+  /** Oldest generation first; of one writer in the order in which they were begun. */
+  readonly logs: readonly LogFile[];
+  /** Of checkpoints and logs. */
+  readonly bytes: number;
+  readonly quarantine: { readonly files: number; readonly bytes: number };
+}
+
+/** More tries than a checkpoint a second would cost. */
+const triesMax = 20;
+
+/**
+ * Lists a store and works with what was listed; begins again when a file went away meanwhile.
+ * @throws CommandError `not_found`
+ */
+export async function withStore<T>(path: string, work: (files: StoreFiles) => Promise<T>, progress?: Progress): Promise<T> {
+  const folder = resolve(path);
+  for (let tries = 0; tries < triesMax; tries++) {
+    const seen = { changed: false };
+    const files = await list(folder, path, seen, progress);
+    if (!files) continue;
+    try {
+      const result = await work(files);
+      if (!seen.changed) return result;
+    } catch (error) {
+      if (!seen.changed) throw error;
+    }
+  }
+  throw new TidemarkError('io', `${path} changes faster than it can be read; try again`);
+}
+
+/** @returns undefined if something went away while it was listed. */
+async function list(folder: string, path: string, seen: { changed: boolean }, progress?: Progress): Promise<StoreFiles | undefined> {
+  const names = await namesIn(folder, path);
+  const lock = await lookAtLock(nodeDisk, folder, nodeProcesses);
+  const checkpoints: StoreFile[] = [];
+  const logs: LogFile[] = [];
+  for (const name of names) {
+    const parsed = parseName(name);
+    if (!parsed || parsed.kind === 'unfinished') continue;
+    const file = join(folder, name);
+    const found = await stat(file).catch(absent);
+    if (!found) return undefined;
+    const { size } = found;
+    const stored: StoreFile = {
+      name,
+      generation: parsed.generation,
+      size,
+      stream: () => watched(file, size, seen, progress),
+      read: (offset, length) => readFileAt(nodeDisk, file, size, offset, length),
+    };
+    if (parsed.kind === 'checkpoint') checkpoints.push(stored);
+    else logs.push({ ...stored, writer: name.split('.')[2]! });
+  }
+  const bytes = [...checkpoints, ...logs].reduce((sum, { size }) => sum + size, 0);
+  const quarantine = await quarantineOf(folder);
+  // A list that was made while names changed may have some of before and some of after.
+  if ((await namesIn(folder, path)).join() !== names.join()) return undefined;
+  checkpoints.sort((a, b) => b.generation - a.generation);
+  return { folder, lock, checkpoints, logs, bytes, quarantine };
+}
+
+const inOrder = new Intl.Collator('en', { numeric: true });
+
+async function namesIn(folder: string, path: string): Promise<string[]> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).sort(inOrder.compare);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new CommandError('not_found', `${path}: there is no such store`);
+    if (code === 'ENOTDIR') throw new CommandError('not_found', `${path} is not a store: a store is a folder`);
+    throw new TidemarkError('io', `${path}: ${message}`, { cause: error });
+  }
+  // A venue that was opened and closed without a write leaves an empty folder.
+  const isOurs = (name: string) => parseName(name) || name.startsWith(lockName) || name === quarantineName;
+  if (names.length > 0 && !names.some(isOurs)) {
+    throw new CommandError('not_found', `${path} is a folder, but not a store: it has no checkpoint, log or LOCK`);
+  }
+  return names;
+}
+
+async function quarantineOf(folder: string): Promise<{ files: number; bytes: number }> {
+  const path = join(folder, quarantineName);
+  const names = (await readdir(path).catch(absent)) ?? [];
+  const kept = names.filter((name) => !name.endsWith('.why') && !name.endsWith('.tmp'));
+  let bytes = 0;
+  for (const name of kept) bytes += (await stat(join(path, name)).catch(absent))?.size ?? 0;
+  return { files: kept.length, bytes };
+}
+
+function absent(error: unknown): undefined {
+  if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
+}
+
+async function* watched(path: string, size: number, seen: { changed: boolean }, progress?: Progress): AsyncGenerator<Bytes> {
+  try {
+    for await (const slab of streamFile(nodeDisk, path, size)) {
+      progress?.add(slab.length);
+      yield slab;
+    }
+  } catch (error) {
+    // Removed after a checkpoint; or cut, by a process that has just begun to open the store.
+    const now = await stat(path).catch(absent);
+    if (!now || now.size < size) seen.changed = true;
+    throw error;
+  }
+}
+
+export interface RawLine {
+  /** Without the "\n". */
+  readonly bytes: Bytes;
+  /** Where it begins. */
+  readonly at: number;
+  /** Whether there is a "\n". */
+  readonly ended: boolean;
+}
+
+export async function* linesOf(slabs: AsyncIterable<Bytes>): AsyncGenerator<RawLine> {
+  let begun: Bytes[] = [];
+  let at = 0;
+  for await (const slab of slabs) {
+    let from = 0;
+    for (let to = slab.indexOf(10); to >= 0; to = slab.indexOf(10, from)) {
+      const bytes = concatBytes([...begun, slab.subarray(from, to)]);
+      begun = [];
+      yield { bytes, at, ended: true };
+      at += bytes.length + 1;
+      from = to + 1;
+    }
+    if (from < slab.length) begun.push(slab.subarray(from));
+  }
+  if (begun.length > 0) yield { bytes: concatBytes(begun), at, ended: false };
+}
