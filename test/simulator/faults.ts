@@ -21,12 +21,17 @@ export type Op =
 /** An error code, or `short`: fewer bytes than asked for. */
 export type Fault = 'short' | 'EIO' | 'ENOSPC' | 'EROFS' | 'EMFILE' | 'ENFILE' | 'EACCES';
 
-/** An error as node:fs makes it. */
-export const failure = (code: string, op: string, path: string): Error =>
-  Object.assign(new Error(`${code}: simulated, ${op} '${path}'`), { code, syscall: op, path });
+/** An error as node:fs makes it; like those, without a stack, which would be half the time of a simulation. */
+export function failure(code: string, op: string, path: string): Error {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = new Error(`${code}: simulated, ${op} '${path}'`);
+  Error.stackTraceLimit = stackTraceLimit;
+  return Object.assign(error, { code, syscall: op, path });
+}
 
 /** What each call can meet. A failed close has closed. */
-const possible: Readonly<Record<Op, readonly Fault[]>> = {
+export const possible: Readonly<Record<Op, readonly Fault[]>> = {
   open: ['EMFILE', 'EIO'],
   close: ['EIO'],
   write: ['short', 'short', 'ENOSPC', 'EIO'],

@@ -7,7 +7,7 @@ import type { ProcessClock, SimClock } from './clock';
 import { simulatedCrypto } from './crypto';
 import type { SimDisk } from './disk';
 import type { Machine } from './machine';
-import type { CrashPoint, Death } from './program';
+import type { Death } from './program';
 import type { Random } from './random';
 
 export const storePath = '/data/app/venue.etch';
@@ -62,14 +62,6 @@ export class Life {
     };
     this.venue = await open({}, platform);
     return this.venue;
-  }
-
-  /** Calls `die` at a call of the disk; never, if the process ends before. */
-  armCrash({ how, calls, phase }: CrashPoint, die: (how: Death) => void): void {
-    const at = this.disk.callCount + calls;
-    this.disk.onCall = (call, now) => {
-      if (call === at && now === phase) die(how);
-    };
   }
 
   /** Counts something that must be answered in the end. */

@@ -95,8 +95,11 @@ function randomStep(random: Random, kind: Step['do']): Step {
       const kinds = Array.from({ length: random.below(4) }, () =>
         random.pick(['write', 'flush', 'checkpoint', 'wait'] as const),
       );
-      const meanwhile = kinds.map((meanwhile) => randomStep(random, meanwhile));
-      return { do: 'fork', writes: randomWrites(random, 5), meanwhile, end: random.chance(0.75) ? 'sync' : 'drop' };
+      const writes = randomWrites(random, 5);
+      const clash = (step: Step): Step =>
+        step.do === 'write' ? { ...step, writes: randomWrites(random, 3, writes) } : step;
+      const meanwhile = kinds.map((meanwhile) => clash(randomStep(random, meanwhile)));
+      return { do: 'fork', writes, meanwhile, end: random.chance(0.75) ? 'sync' : 'drop' };
     }
     case 'flush':
       return {
@@ -138,11 +141,12 @@ const randomTroubles = (random: Random): Trouble[] =>
     random.chance(0.2) ? { faults: random.pick([0.05, 0.3]) } : randomPoint(random),
   );
 
-function randomWrites(random: Random, max: number): Write[] {
-  return Array.from({ length: 1 + random.below(max) }, () => ({
-    region: random.pick(regions),
-    key: `k${random.below(keysPerRegion)}`,
-    how: random.weighted({ set: 7, delete: 2, update: 1 }),
-    bytes: random.below(random.chance(0.05) ? 20_000 : 60),
-  }));
+/** @param among keys that are written rather than any. */
+function randomWrites(random: Random, max: number, among: readonly KeyName[] = []): Write[] {
+  return Array.from({ length: 1 + random.below(max) }, () => {
+    const anywhere = { region: random.pick(regions), key: `k${random.below(keysPerRegion)}` };
+    const { region, key } = among.length > 0 && random.chance(0.7) ? random.pick(among) : anywhere;
+    const how = random.weighted({ set: 6, delete: 3, update: 1 });
+    return { region, key, how, bytes: random.below(random.chance(0.05) ? 20_000 : 60) };
+  });
 }

@@ -1,7 +1,8 @@
 // Runs programs, one world each, and makes failures small: from a seed to a verdict that can be replayed.
+import type { Op } from './faults';
 import { type Program, randomProgram } from './program';
 import { Random } from './random';
-import { type Tally, World } from './world';
+import { type Incident, type Tally, World } from './world';
 
 export interface Verdict {
   readonly tally: Tally;
@@ -10,9 +11,10 @@ export interface Verdict {
 
 export const programOf = (seed: number): Program => randomProgram(seed, new Random(seed));
 
-export async function run(program: Program): Promise<Verdict> {
+/** @param watch is told of every call of the disk, in order. */
+export async function run(program: Program, incident?: Incident, watch?: (op: Op) => void): Promise<Verdict> {
   // Not the program's numbers: its seed drew those already.
-  const world = new World(program.seed + 2 ** 40);
+  const world = new World(program.seed + 2 ** 40, incident, watch);
   try {
     await world.run(program);
     return { tally: world.tally };

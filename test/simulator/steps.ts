@@ -51,15 +51,15 @@ export async function perform(world: World, step: Step): Promise<void> {
       break;
     case 'faults':
       disk.faults.set({ rate: step.rate });
-      world.broken ||= step.rate > 0;
+      if (step.rate > 0) world.breaks();
       break;
     case 'fill':
       disk.fill(step.roomBytes);
-      world.broken = true;
+      world.breaks();
       break;
     case 'readOnly':
       disk.readOnly = true;
-      world.broken = true;
+      world.breaks();
       break;
     case 'slow':
       disk.slowness(step.rate, step.ms);
@@ -73,7 +73,7 @@ export async function perform(world: World, step: Step): Promise<void> {
       break;
     case 'crashAt':
       world.troubles = [...step.recovery];
-      life.armCrash(step.at, (how) => world.die(how));
+      world.armCrash(step.at);
       break;
   }
 }
@@ -124,7 +124,7 @@ const isClosed = (error: unknown): boolean => error instanceof TidemarkError && 
 
 async function checkpoint(world: World, awaited: boolean): Promise<void> {
   const { life } = world;
-  const wasBroken = world.broken;
+  const { mayRefuse, breakages } = world;
   let answered = false;
   const made = life.ask(world.venue.checkpoint()).then(
     () => {
@@ -133,7 +133,8 @@ async function checkpoint(world: World, awaited: boolean): Promise<void> {
     },
     (error) => {
       answered = true;
-      if (!(error instanceof TidemarkError) || !(wasBroken || world.broken || isClosed(error))) world.failure ??= error;
+      if (!(error instanceof TidemarkError) || !(mayRefuse || world.breakages > breakages || isClosed(error)))
+        world.failure ??= error;
     },
   );
   if (!awaited) return;
@@ -153,7 +154,7 @@ async function close(world: World): Promise<void> {
   await world.clock.advance(1);
   if (life.unanswered > 0)
     throw new WorldError(`${life.unanswered} flushes or checkpoints were not answered when the venue was closed`);
-  if (!world.broken) {
+  if (!world.mayRefuse) {
     const left = [...life.disk.files().keys()].filter((path) => path.includes('LOCK') || path.endsWith('.tmp'));
     if (left.length > 0) throw new WorldError(`close left ${left} behind`);
     if (life.disk.openFiles().length > 0) throw new WorldError(`close left ${life.disk.openFiles()} open`);
@@ -170,7 +171,7 @@ function exit(world: World): void {
     life.writeNow();
     model.durable(moment);
   } catch (error) {
-    if (!world.broken && !life.isOver) throw error;
+    if (!world.mayRefuse && !life.isOver) throw error;
   }
   if (!life.isOver) world.die('kill');
 }

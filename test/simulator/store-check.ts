@@ -43,8 +43,16 @@ export function checkNothingCut(store: string, before: Files, after: Files): voi
       }
     }
   }
-  for (const [name, bytes] of storeFiles(before, store, 'quarantine/')) {
-    if (!name.endsWith('.tmp') && !kept.get(name)?.equals(bytes))
-      throw new StoreError(`${name} was taken out of quarantine`);
+}
+
+/** Everything that was put into quarantine and is finished. */
+export function quarantineIn(store: string, files: Files): Files {
+  return new Map([...files].filter(([path]) => path.startsWith(`${store}/quarantine/`) && !path.endsWith('.tmp')));
+}
+
+/** Nothing ever leaves quarantine. */
+export function checkQuarantine(before: Files, after: Files): void {
+  for (const [path, bytes] of before) {
+    if (!Buffer.from(after.get(path) ?? []).equals(bytes)) throw new StoreError(`${path} was taken out of quarantine`);
   }
 }

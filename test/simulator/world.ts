@@ -4,15 +4,17 @@ import { parseName } from '../../backends/fs/names';
 import { TidemarkError } from '../../src/base/errors';
 import type { RecoveryReport } from '../../src/engine/recovery';
 import type { Venue } from '../../src/venue';
+import type { Phase } from './calls';
 import { SimClock } from './clock';
 import { SimDisk } from './disk';
+import type { Fault, Op } from './faults';
 import { Life, storePath } from './life';
 import { Machine } from './machine';
 import { type KeyName, Model, type Read, type Value } from './model';
-import type { Death, Program, Step, Trouble } from './program';
+import type { CrashPoint, Death, Program, Step, Trouble } from './program';
 import { Random } from './random';
 import { answerMsMax, perform } from './steps';
-import { checkNothingCut, type Files } from './store-check';
+import { checkNothingCut, checkQuarantine, type Files, quarantineIn } from './store-check';
 
 const regionNames = ['notes', 'jobs'];
 
@@ -31,6 +33,12 @@ export interface Tally {
 export class WorldError extends Error {
   override readonly name = 'WorldError';
 }
+
+/** One thing that happens at one call of all that a world makes, whichever process makes it. */
+export type Incident = { readonly call: number } & (
+  | { readonly how: Death; readonly phase: Phase }
+  | { readonly fault: Fault }
+);
 
 /** A flipped bit in one file. */
 interface Rot {
@@ -61,6 +69,8 @@ export class World {
   troubles: Trouble[] = [];
   /** Whether the disk may refuse now. */
   broken = false;
+  /** How often that has begun. */
+  breakages = 0;
   /** Of something that nobody was waiting for. */
   failure: unknown;
   private readonly random: Random;
@@ -69,10 +79,25 @@ export class World {
   private disk: SimDisk;
   private rot: Rot | undefined;
 
-  constructor(seed: number) {
+  /** The crash that is armed, by the calls of this process. */
+  private crash: CrashPoint | undefined;
+  /** What quarantine held when the store was last opened. */
+  private quarantined: Files = new Map();
+
+  constructor(
+    seed: number,
+    private readonly incident?: Incident,
+    /** Told of every call, for those who want to know where incidents can be. */
+    private readonly watch?: (op: Op) => void,
+  ) {
     this.random = new Random(seed);
     this.machine = new Machine(this.random.fork());
     this.disk = SimDisk.blank(this.random.uint32(), this.clock);
+  }
+
+  /** Whether a call may go wrong now. */
+  get mayRefuse(): boolean {
+    return this.broken || (this.incident !== undefined && 'fault' in this.incident);
   }
 
   get venue(): Venue {
@@ -104,8 +129,30 @@ export class World {
     return this.random.pick(['power', 'kill']);
   }
 
+  /** A crash at a call of this process; never, if it ends before. */
+  armCrash(point: CrashPoint): void {
+    this.crash = { ...point, calls: this.life.disk.callCount + point.calls };
+  }
+
+  private called(call: number, phase: Phase, op: Op): void {
+    if (phase === 'before') {
+      this.tally.calls++;
+      this.watch?.(op);
+    }
+    const { crash, incident } = this;
+    if (crash?.calls === call && crash.phase === phase) this.die(crash.how);
+    if (incident?.call !== this.tally.calls || this.life.isOver) return;
+    if ('fault' in incident && phase === 'before') this.life.disk.faults.failNext(op, incident.fault);
+    else if ('how' in incident && incident.phase === phase) this.die(incident.how);
+  }
+
   spawn(): Life {
     return new Life(this.disk, this.machine, this.clock, this.random);
+  }
+
+  breaks(): void {
+    this.broken = true;
+    this.breakages++;
   }
 
   mend(disk: SimDisk): void {
@@ -124,20 +171,23 @@ export class World {
   }
 
   endLife(how: Death): void {
-    this.tally.calls += this.life.disk.callCount;
+    this.crash = undefined;
     this.disk = this.life.end(how);
     if (how === 'power') this.machine.losePower();
   }
 
   /** Starts processes until one has opened the store, and checks what it found. */
   private async boot(): Promise<void> {
-    for (;;) {
+    for (let again = false; ; ) {
       const found = await this.start();
       if (!found) continue;
       this.check(found);
+      if (again && found.health().recovery.tornBytes > 0)
+        throw new WorldError('what an opening cut off was there again');
       // What was found counts as durable: whatever happens now, the next opening finds the same.
       if (this.rot || !this.random.chance(0.2)) return;
       this.die(this.anyDeath());
+      again = true;
     }
   }
 
@@ -146,20 +196,25 @@ export class World {
     const life = this.spawn();
     this.life = life;
     this.mend(life.disk);
+    life.disk.onCall = (call, phase, op) => this.called(call, phase, op);
     const trouble = this.troubles.shift();
     if (trouble) this.tally.troubledOpens++;
     const refuses = trouble !== undefined && 'faults' in trouble;
     if (refuses) life.disk.faults.set({ rate: trouble.faults });
-    else if (trouble) life.armCrash(trouble, (how) => this.die(how));
+    else if (trouble) this.armCrash(trouble);
     const [durable, live] = [copy(life.disk.durableView()), copy(life.disk.files())];
+    checkQuarantine(this.quarantined, live);
     const end = await life.drive(life.open(), answerMsMax);
     checkNothingCut(storePath, end ? live : durable, this.disk.files());
+    // An opening that did not get through may have put the rot into quarantine already.
+    if (this.rot && (!end || 'error' in end)) this.rot = { ...this.rot, read: false };
     if (!end) return undefined;
     if ('value' in end) {
       life.disk.faults.set({ rate: 0 });
+      this.quarantined = quarantineIn(storePath, copy(this.disk.files()));
       return end.value;
     }
-    if (!refuses || !(end.error instanceof TidemarkError)) throw end.error;
+    if (!(refuses || this.mayRefuse) || !(end.error instanceof TidemarkError)) throw end.error;
     this.endLife('kill');
     return undefined;
   }
