@@ -127,6 +127,7 @@ describe('what the library stores is what the page says', () => {
         );
         await venue.flush();
         if (opening === 2) for (const key of ['number', 'array', 'map']) region.delete(key);
+        if (opening === 2) region.set('array', ['afresh']);
       }
       await venue.flush();
       await agrees(venue);
@@ -159,8 +160,14 @@ describe('what the library stores is what the page says', () => {
     await venue.checkpoint();
     expect((await agrees(venue)).checkpoint).toBe(2);
 
+    // What a fork holds back is older than these deletions and must lose to them: their tombstones are kept.
+    const fork = venue.fork();
+    fork.region('big').set('key 0', 'held back');
     for (let n = 0; n < 3000; n += 3) big.delete(`key ${n}`);
     await venue.checkpoint();
+    const tombstones = [...((await agrees(venue)).entries.get('big')?.values() ?? [])].filter(({ value }) => !value);
+    expect(tombstones.length).toBe(1000);
+    fork.drop();
     big.set('last', 1);
     await venue.flush();
     expect((await agrees(venue)).checkpoint).toBe(3);
@@ -258,6 +265,35 @@ describe('what the library stores is what the page says', () => {
         ['d', 1],
       ]),
     );
+    await older.close();
+
+    const again = await open();
+    expect([...again.region('r', { version: 1 })]).toEqual([['d', 4]]);
+    await again.close();
+    const newest = await open();
+    const migrated = newest.region<unknown>('r', { version: 2, migrate: (value) => ({ value }) });
+    expect(Object.fromEntries(migrated)).toEqual({
+      a: { value: 1 },
+      b: { value: 1 },
+      c: { value: 3 },
+      d: { value: 4 },
+    });
+  });
+
+  it('an end of a chain that is lost, once the next writer has seen it', async () => {
+    const first = await open();
+    first.region('r').set('a', 1);
+    await first.flush();
+    first.region('r').set('b', 2);
+    await first.flush();
+    await first.close();
+    const [log] = (await readdir(store)).filter((name) => name.startsWith('log')) as [string];
+    const bytes = await readFile(join(store, log));
+    const second = await open();
+    second.region('r').set('c', 3);
+    await second.flush();
+    await writeFile(join(store, log), bytes.subarray(0, bytes.indexOf(10) + 1));
+    expect((await readStore(store)).problems.map(({ kind }) => kind)).toEqual(['hole']);
   });
 
   it('LOCK is one line of JSON, gone after close', async () => {

@@ -12,7 +12,7 @@ const [one, two] = ['1111111111111111', '2222222222222222'];
 const time = 1000 * 4096;
 
 const chain = (writer: string) => new Chain(signer, venue, writer);
-const commit = (from: Chain, entries: Entry[], more: { join?: string; time?: number; heads?: object } = {}) => {
+const commit = (from: Chain, entries: Entry[], more: { join?: string; heads?: object; prev?: string } = {}) => {
   const { join = 'lww', ...payload } = more;
   return from.commit(time, [['r', 0, join, entries]], payload);
 };
@@ -153,11 +153,16 @@ describe('nothing that was changed escapes', () => {
     expect((await read({ [`log.0.${one}`]: first + second, ...other })).kinds).toEqual(['hole']);
   });
 
-  it('two commits of one index, a chain that does not follow what was covered, another venue, a newer format', async () => {
+  it('two commits of one index, links that do not fit, another venue, a newer format', async () => {
     const twice = commit(chain(one), [['x', 0, 1]]) + commit(chain(one), [['x', 0, 2]]);
     expect((await read({ [`log.0.${one}`]: twice })).kinds).toEqual(['link']);
     const base = checkpoint(signer, venue, one, time, { [one]: [0, 'h'.repeat(43)] }, []);
     expect((await read({ 'checkpoint.1': base, [`log.1.${one}`]: log })).kinds).toEqual(['link']);
+    const uncovered = log.slice(log.indexOf('\n') + 1);
+    expect((await read({ 'checkpoint.1': base, [`log.1.${one}`]: uncovered })).kinds).toEqual(['link']);
+    const unlinked = chain(one);
+    const links = commit(unlinked, []) + commit(unlinked, [], { prev: 'h'.repeat(43) });
+    expect((await read({ [`log.0.${one}`]: links })).kinds).toEqual(['link']);
     const foreign = new Chain(signer, 'f'.repeat(32), two).commit(time, []);
     expect((await read({ [`log.0.${one}`]: log, [`log.0.${two}`]: foreign })).kinds).toEqual(['venue']);
     expect((await read({ [`log.0.${one}`]: chain(one).commit(time, [], { format: 2 }) })).kinds).toEqual(['newer']);
