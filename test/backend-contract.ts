@@ -490,6 +490,20 @@ export function backendContract(name: string, make: () => World | Promise<World>
         expectSame(await readAll((await reopen()).checkpoints[0]!), pattern(20, 2));
       });
 
+      it('that was retired is not the one before: the next keeps the one that it was made from', async () => {
+        await backend.open(venue);
+        await append(...some(A, 0, 2));
+        await backend.checkpoint(pieces(bytes), { [A]: 1 }, 0);
+        await append(...some(A, 2, 4));
+        await backend.checkpoint(pieces(pattern(10, 1)), { [A]: 3 }, 1);
+        const damaged = await reopen();
+        await damaged.checkpoints[0]!.retire('a test says so');
+        await backend.checkpoint(pieces(pattern(20, 2)), { [A]: 3 }, damaged.checkpoints[1]!.generation);
+        const { checkpoints } = await reopen();
+        expect(checkpoints).toHaveLength(2);
+        expectSame(await readAll(checkpoints[1]!), bytes);
+      });
+
       it('gives way to another writer’s newer one, where there can be another', async () => {
         await backend.open(venue);
         if (backend.exclusive) return expect(backend.onAppend).toBeUndefined();

@@ -209,6 +209,7 @@ describe('open leaves a folder in which all that stands will stand', () => {
     await writeFile(world.folder, 'a file');
     await expectIoError(backend.open(''), world.folder);
 
+    await world.destroy();
     world = await makeFsWorld();
     backend = world.backend({ disk });
     const lift = disk.fail('EIO', is('syncFolder', 'data'));

@@ -9,6 +9,8 @@ import { fsBackend } from '../../backends/fs';
 import { lookInProc, nodeProcesses } from '../../backends/fs/processes';
 import { type Backend, LockedError } from '../../src/backend';
 import { type Bundle, bundleForNode } from './helpers/bundle';
+import { startUnreaped } from './helpers/unreaped';
+import { watchDisk } from './helpers/watched-disk';
 
 const childScript = new URL('./helpers/lock-child.mjs', import.meta.url).pathname;
 const patience = { timeout: 20_000, interval: 5 };
@@ -163,13 +165,9 @@ describe('a dead owner is no obstacle', () => {
   });
 
   it('also while its parent has not fetched its exit status', async () => {
-    const command = `"$0" "$@" & exec sleep 1000`; // sleep never waits for its children
-    const parent = spawn('sh', ['-c', command, process.execPath, childScript, bundle.path, folder], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const { line, parent } = await startUnreaped(process.execPath, childScript, bundle.path, folder);
     children.push(parent);
-    const [output] = (await once(parent.stdout!, 'data')) as [Buffer];
-    const { pid, opened } = JSON.parse(String(output)) as { pid: number; opened: boolean };
+    const { pid, opened } = JSON.parse(line) as { pid: number; opened: boolean };
     expect(opened).toBe(true);
     await refused();
     process.kill(pid, 'SIGKILL');
@@ -281,5 +279,20 @@ describe('release removes only its own', () => {
     await rm(join(folder, 'LOCK'));
     await backend.close();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('and when it cannot, this process may open the store again, and nobody else', async () => {
+    const disk = watchDisk();
+    const backend = fsBackend(folder, { disk });
+    await backend.open('');
+    const lift = disk.fail('EIO', ({ op, name }) => op === 'unlink' && name === 'LOCK');
+    await expect(backend.close()).rejects.toMatchObject({
+      code: 'io',
+      message: expect.stringContaining(join(folder, 'LOCK')),
+    });
+    lift();
+    const child = await startChild();
+    expect(await child.open(folder)).toMatchObject({ opened: false, owner: { pid: process.pid } });
+    await makeBackend().open('');
   });
 });

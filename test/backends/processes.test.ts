@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Look, lookInProc, lookWithPs, nodeProcesses, processesSeenBy } from '../../backends/fs/processes';
+import { startUnreaped } from './helpers/unreaped';
 
 const patience = { timeout: 20_000, interval: 5 };
 const running: ChildProcess[] = [];
@@ -45,8 +46,11 @@ for (const [name, look] of looks) {
     });
 
     it('has ended when only its exit status is left', async () => {
-      const parent = await start('sh', '-c', 'sleep 0 & echo $!; exec sleep 1000');
-      const pid = Number(String((await once(parent.stdout!, 'data'))[0]));
+      const { line, parent } = await startUnreaped('sh', '-c', 'echo $$; exec sleep 1000');
+      running.push(parent);
+      const pid = Number(line);
+      expect((await look(pid))?.ended).toBe(false);
+      process.kill(pid, 'SIGKILL');
       await expect.poll(async () => (await look(pid))?.ended, patience).toBe(true);
     });
 
