@@ -11,7 +11,7 @@ export const movies = JSON.parse(readFileSync(dataset, 'utf8')) as object[];
 /** Keys are used again after so many steps, so that old entries change too and a store stays small over hundreds of lives. */
 const keysInUse = 1500;
 const keyOf = (n: number): string => `film/${String(n % keysInUse).padStart(4, '0')}`;
-const valueOf = (n: number, life: number): object => ({ n, life, movie: movies[n % movies.length] });
+const filmOf = (n: number, life: number): object => ({ n, life, movie: movies[n % movies.length] });
 /** Every tenth step deletes what an earlier one wrote. */
 const deletedBy = (n: number): string | undefined => (n % 10 === 9 ? keyOf(n - 5) : undefined);
 
@@ -23,7 +23,7 @@ interface Last {
 /** Three writes in one turn, so they are durable together or not at all. @param life which child this is */
 export function takeStep(venue: Venue, n: number, life: number): void {
   const films = venue.region<object>('films');
-  films.set(keyOf(n), valueOf(n, life));
+  films.set(keyOf(n), filmOf(n, life));
   const deleted = deletedBy(n);
   if (deleted) films.delete(deleted);
   venue.region<Last>('last').set('step', { n, life });
@@ -41,7 +41,7 @@ export class Expected {
 
   take(n: number, life: number): void {
     if (n !== this.n + 1) throw new Error(`step ${n} after step ${this.n}`);
-    this.films.set(keyOf(n), JSON.stringify(valueOf(n, life)));
+    this.films.set(keyOf(n), JSON.stringify(filmOf(n, life)));
     const deleted = deletedBy(n);
     if (deleted) this.films.delete(deleted);
     this.n = n;
