@@ -194,8 +194,8 @@ async function closeInOrder(engine: Engine, released: () => void): Promise<Close
   engine.closed = true;
   await within(clock, closeSweepMsMax, sweeper.settled());
   await within(clock, closeFlushMsMax, sweeper.flush(closeFlushMsMax));
-  sweeper.stop();
   await within(clock, closeBackendMsMax, engine.checkpointSettled());
+  engine.stop();
   const entries = fork.unsaved;
   const report: CloseReport = {
     durable: entries === 0,
@@ -236,7 +236,10 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
       return region as unknown as Region<T>;
     },
     get regions() {
-      return [...engine.regions.keys()].sort();
+      return [...engine.regions.values()]
+        .filter(({ exists }) => exists)
+        .map(({ name }) => name)
+        .sort();
     },
     async flush({ timeoutMs }: { timeoutMs?: number } = {}) {
       engine.guard();

@@ -40,7 +40,8 @@ export function reportOf(error: unknown): ErrorReport {
     const { code, message, findings } = error;
     return { code, message, ...(findings.length > 0 && { findings }) };
   }
-  if (error instanceof TidemarkError || error instanceof ValueError) return { code: error.code, message: error.message };
+  if (error instanceof TidemarkError || error instanceof ValueError)
+    return { code: error.code, message: error.message };
   const { message, code } = error instanceof Error ? (error as Error & { code?: unknown }) : { message: String(error) };
   // What Node's file-system calls throw names the call and the path.
   return { code: typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? 'io' : 'unexpected', message };

@@ -53,7 +53,12 @@ const lineWidthMax = 100;
 
 /** A value on one line, cut where it gets long. */
 export function shortValue(value: unknown): string {
-  const options = { depth: 4, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 12, maxStringLength: lineWidthMax };
+  const options = {
+    depth: 4,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 12,
+    maxStringLength: lineWidthMax,
+  };
   const text = inspect(value, options);
   return text.length > lineWidthMax ? `${text.slice(0, lineWidthMax - 3)}...` : text;
 }

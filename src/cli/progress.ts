@@ -13,7 +13,10 @@ export interface Progress {
   stop(): void;
 }
 
-export function createProgress(stream: NodeJS.WriteStream = process.stderr, elapsedMs = () => performance.now()): Progress {
+export function createProgress(
+  stream: NodeJS.WriteStream = process.stderr,
+  elapsedMs = () => performance.now(),
+): Progress {
   const began = elapsedMs();
   let bar: SingleBar | undefined;
   let [label, done, total] = ['', 0, 0];

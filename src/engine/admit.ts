@@ -1,7 +1,7 @@
 // What may go into a region: keys and values within their bounds. Errors name region, key and the path in the value.
 import { encodeUtf8 } from '../base/bytes';
 import { TidemarkError, ValueError } from '../base/errors';
-import { found, storable, textOf } from '../log/values';
+import { deepFreeze, found, storable, textOf } from '../log/values';
 import { keyBytesMax, valueBytesMax } from './limits';
 
 /** Region and key as errors name them. */
@@ -20,9 +20,9 @@ export function checkKey(region: string, key: string): void {
   if (why) throw new TidemarkError('bad_key', `${place(region, key)}: the key ${why}`);
 }
 
-/** What to keep of a value; `found` has its size. @throws ValueError, TidemarkError `too_large` */
-export function admit(region: string, key: string, value: unknown): unknown {
-  const kept = storable(value);
+/** What to keep of a value, frozen all the way down if `freezes`; `found` has its size. @throws ValueError, TidemarkError `too_large` */
+export function admit(region: string, key: string, value: unknown, freezes: boolean): unknown {
+  const kept = storable(value, freezes);
   const { refusal } = found;
   if (refusal)
     throw new ValueError(
@@ -37,5 +37,5 @@ export function admit(region: string, key: string, value: unknown): unknown {
       );
     }
   }
-  return kept;
+  return freezes ? deepFreeze(kept) : kept;
 }

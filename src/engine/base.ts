@@ -1,11 +1,22 @@
 // The base of a region: the checkpoint's entries, sorted by key, in chunks that stay bytes until one of their keys is first touched.
 // Knows nothing of writes: those are the overlay's (overlay.ts).
 import type { Bytes } from '../base/bytes';
+import { TOMBSTONE } from '../lattice/joins';
 import { type ChunkMeta, type Columns, decodeChunk } from '../log/checkpoint';
+import type { StoredEntry } from '../log/entries';
 import { lowerBound, type Range } from './order';
 
 /** Stands in a chunk for a value that the overlay has taken over. */
 export const MOVED: unique symbol = Symbol('moved');
+
+/** An entry of a chunk, whole. */
+export function columnEntry({ keys, values, stamps, version, odd }: Columns, at: number): StoredEntry {
+  const stamp = stamps[at]!;
+  const value = values[at];
+  return (
+    odd.get(at) ?? { key: keys[at]!, value, stamp, tagged: false, version, epoch: value === TOMBSTONE ? stamp : 0 }
+  );
+}
 
 export class Chunk {
   private columns: Columns | undefined;

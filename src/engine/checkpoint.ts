@@ -7,7 +7,7 @@ import { TOMBSTONE } from '../lattice/joins';
 import { type ChunkMeta, type Columns, encodeChunk, type RegionMeta } from '../log/checkpoint';
 import { encodeEntry, type StoredEntry } from '../log/entries';
 import { digestOf } from '../log/line';
-import { Base, Chunk, MOVED } from './base';
+import { Base, Chunk, columnEntry, MOVED } from './base';
 import { chunkBytes, chunkBytesMin, sortKeys } from './limits';
 import { mergeRuns } from './order';
 import { CHANGED, DIRTY, UNKNOWN } from './overlay';
@@ -165,17 +165,7 @@ export class CheckpointBuilder {
       }
     }
     if (!columns) return;
-    const odd = columns.odd.get(at);
-    const { version } = columns;
-    const entry = odd ?? {
-      key,
-      value: columns.values[at],
-      stamp: columns.stamps[at]!,
-      tagged: false,
-      version,
-      epoch: 0,
-    };
-    output.add(entry, false);
+    output.add(columnEntry(columns, at), false);
   }
 
   /** Sorted runs of the keys that changed durably since the last checkpoint, collected in slices. */

@@ -5,18 +5,15 @@ import { found } from '../log/values';
 import { checkKey } from './admit';
 import type { Host } from './host';
 import { forkBytesMax } from './limits';
-import type { RegionState } from './region';
+import type { RegionState, Write } from './region';
 import type { ScanOptions } from './scan';
 
-interface Write {
-  value: unknown;
-  stamp: number;
-  tagged: boolean;
+interface SizedWrite extends Write {
   size: number;
 }
 
 export class DetachedFork {
-  private writes = new Map<RegionState, Map<string, Write>>();
+  private writes = new Map<RegionState, Map<string, SizedWrite>>();
   private bytes = 0;
   /** Stamp at which it began: deletions since then must not be forgotten while it is open. */
   began: number;
@@ -74,8 +71,8 @@ export class DetachedFork {
     }
   }
 
-  private write(region: RegionState, key: string, write: Write): void {
-    const writes = this.writes.get(region) ?? new Map<string, Write>();
+  private write(region: RegionState, key: string, write: SizedWrite): void {
+    const writes = this.writes.get(region) ?? new Map<string, SizedWrite>();
     const bytes = this.bytes - (writes.get(key)?.size ?? 0) + write.size;
     if (bytes > forkBytesMax) {
       throw new TidemarkError(
@@ -91,12 +88,18 @@ export class DetachedFork {
   /** Joins all of it. The fork is empty then, and can be used again. */
   sync(): void {
     this.host.guard();
-    // All checks first: whole or not at all.
-    for (const [region, writes] of this.writes) for (const key of writes.keys()) region.checkWritable(key);
-    const { writes, bytes } = this;
+    // All that may throw first: whole or not at all.
+    const joins = [...this.writes].map(([region, writes]) => {
+      for (const key of writes.keys()) region.checkWritable(key);
+      return { region, apply: region.mergeFork(writes) };
+    });
+    const { bytes } = this;
     this.drop();
-    const changed = [...writes].map(([region, own]) => ({ region, keys: region.mergeFork(own) }));
-    for (const { region } of changed) if (!region.transient) this.host.written(region, bytes / changed.length);
+    this.host.room(bytes);
+    const changed = joins.map(({ region, apply }) => ({ region, keys: apply() }));
+    const stored = changed.filter(({ region }) => !region.transient);
+    // Told with the last one, so that nothing freezes the fork before all of it is in.
+    stored.forEach(({ region }, i) => this.host.written(region, i < stored.length - 1 ? 0 : bytes));
     for (const { region, keys } of changed) region.publish(keys, 'local');
   }
 

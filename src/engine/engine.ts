@@ -16,7 +16,7 @@ import type { DetachedFork } from './detached';
 import { Events, type FailureInfo } from './events';
 import { Fork, type Forkable } from './fork';
 import type { Host } from './host';
-import { checkpointBytesMin, commitBytesTarget, regionNameMax, retryMsMax, tombstoneMs } from './limits';
+import { checkpointBytesMin, commitBytesTarget, regionNameMax, retryMsMax, retryMsMin, tombstoneMs } from './limits';
 import { type Recovered, type RecoveryReport, turns } from './recovery';
 import { RegionState } from './region';
 import { Sweeper } from './sweeper';
@@ -54,6 +54,8 @@ export class Engine implements Host {
   private logBytes = 0;
   private nextCheckpointBytes = checkpointBytesMin;
   private covers: Record<string, [number, string]> = {};
+  /** Commits of other writers that were joined before one that they follow, by writer and index. */
+  private readonly ahead = new Map<string, Map<number, string>>();
   private checkpointing: Promise<void> | undefined;
   private checkpointAsked: { resolve(): void; reject(error: unknown): void }[] = [];
 
@@ -67,6 +69,7 @@ export class Engine implements Host {
     this.sweeper = new Sweeper({
       clock,
       delayMs: sweepMs,
+      retryMsMin,
       retryMsMax,
       write: (forced) => this.write(forced),
       unsaved: () => this.fork.unsaved,
@@ -166,6 +169,10 @@ export class Engine implements Host {
     if (this.fork.bytes > commitBytesTarget) this.fork.freeze();
   }
 
+  room(bytes: number): void {
+    if (this.fork.bytes + bytes > commitBytesTarget) this.fork.freeze();
+  }
+
   frozenNotes(region: Forkable) {
     return this.fork.notesOf(region);
   }
@@ -182,6 +189,18 @@ export class Engine implements Host {
   unhide(region: string): void {
     const { report } = this.options;
     report.quarantined = report.quarantined.filter((hidden) => hidden.region !== region);
+  }
+
+  /** The last step before the backend is released: nothing is written after this, and nobody waits in vain. */
+  stop(): void {
+    const error = new TidemarkError(
+      'closed',
+      `${this.options.backend.target} was closed with ${this.fork.unsaved} entries unsaved`,
+    );
+    this.writer.stopped = error;
+    this.sweeper.stop(error);
+    for (const { reject } of this.checkpointAsked) reject(error);
+    this.checkpointAsked = [];
   }
 
   /** Makes everything durable in this turn, if the backend can: the process is going. */
@@ -356,9 +375,16 @@ export class Engine implements Host {
       return;
     }
     const { writer, index, count } = line.payload;
-    if (writer === this.writer.id || index <= (this.covers[writer]?.[0] ?? -1)) return;
-    this.covers[writer] = [index, line.hash];
-    this.writer.joined(writer, index);
+    const ahead = this.ahead.get(writer) ?? new Map<number, string>();
+    const next = (this.covers[writer]?.[0] ?? -1) + 1;
+    if (writer === this.writer.id || index < next || ahead.has(index)) return;
+    // Heads only say what has been joined without a gap: a checkpoint covers all up to them.
+    this.ahead.set(writer, ahead.set(index, line.hash));
+    for (let at = next, hash = ahead.get(at); hash; hash = ahead.get(++at)) {
+      this.covers[writer] = [at, hash];
+      this.writer.joined(writer, at);
+      ahead.delete(at);
+    }
     const changed = this.join(line, 'remote');
     this.events.emit('joined', { writer, index, entries: count, changed });
   }
@@ -381,7 +407,12 @@ export class Engine implements Host {
         const keys: string[] = [];
         for (const encoded of group.entries) {
           const entry = decodeEntry(encoded, time, group.version);
-          if (region.merge(entry, from)) keys.push(entry.key);
+          try {
+            if (region.merge(entry, from)) keys.push(entry.key);
+          } catch (error) {
+            // A join of the program's threw, or made what cannot be stored.
+            this.hide(region.name, entry, (error as Error).message, false);
+          }
         }
         changed += keys.length;
         if (from === 'remote') region.publish(keys, 'remote');

@@ -3,7 +3,7 @@
 import { type Join, joinEntries, joinName, TOMBSTONE } from '../lattice/joins';
 import { encodeEntry, type Group, type StoredEntry } from '../log/entries';
 import { deepFreeze, found, storable, textOf } from '../log/values';
-import { type Base, emptyBase, MOVED } from './base';
+import { type Base, columnEntry, emptyBase, MOVED } from './base';
 import type { Forkable } from './fork';
 import type { Host } from './host';
 import { Notes, type Was } from './notes';
@@ -45,24 +45,22 @@ export class Entries implements Forkable {
     return slot;
   }
 
+  /** The entry that the base has. */
+  private baseEntry(key: string): StoredEntry | undefined {
+    const inBase = this.base.find(key);
+    return inBase && columnEntry(inBase.columns, inBase.at);
+  }
+
   /** Brings a key of the base into the overlay. @returns its slot, or undefined if the base has no such key. */
   promote(key: string): number | undefined {
-    if (this.base.chunks.length === 0) return undefined;
-    const place = this.base.find(key);
-    if (!place) return undefined;
-    const { columns, at } = place;
-    const odd = columns.odd.get(at);
-    const value = columns.values[at];
-    const slot = this.overlay.insert(
-      columns.keys[at]!,
-      this.host.freezes ? deepFreeze(value) : value,
-      columns.stamps[at]!,
-      odd?.tagged ? TAGGED : 0,
-    );
-    const version = odd?.version ?? columns.version;
-    const epoch = odd?.epoch ?? 0;
-    if (version !== this.version || epoch !== 0) this.overlay.odd.set(slot, { version, epoch });
-    columns.values[at] = MOVED;
+    const inBase = this.base.find(key);
+    if (!inBase) return undefined;
+    const { key: own, value, stamp, tagged, version, epoch } = columnEntry(inBase.columns, inBase.at);
+    if (this.host.freezes) deepFreeze(value);
+    const slot = this.overlay.insert(own, value, stamp, tagged ? TAGGED : 0);
+    if (version !== this.version || (epoch !== 0 && value !== TOMBSTONE))
+      this.overlay.odd.set(slot, { version, epoch });
+    inBase.columns.values[inBase.at] = MOVED;
     return slot;
   }
 
@@ -128,12 +126,14 @@ export class Entries implements Forkable {
   }
 
   /** What another writer made durable: it changes what is durable here, too, under a local write. */
-  protected lay(slot: number, entry: StoredEntry): void {
+  protected lay(entry: StoredEntry): void {
+    const slot = this.overlay.index.get(entry.key);
+    if (slot === undefined) return;
     if (this.capture && !this.capture.has(slot)) this.capture.set(slot, this.durable(slot));
     const was = this.overlay.flags[slot]! & DIRTY ? this.notes.find(slot) : undefined;
     if (!was || was.value === HIDDEN) return;
-    const joined = was.value === UNKNOWN ? entry : joinEntries(this.join, this.entryWas(slot, was), entry, textOf);
-    const { value, stamp, epoch } = joined;
+    const held = was.value === UNKNOWN ? this.baseEntry(entry.key) : this.entryWas(slot, was);
+    const { value, stamp, epoch } = held ? joinEntries(this.join, held, entry, textOf) : entry;
     this.notes.replace(slot, { value, stamp, odd: epoch === 0 ? undefined : { version: this.version, epoch } });
   }
 
@@ -146,11 +146,14 @@ export class Entries implements Forkable {
     overlay.odd.set(slot, { version: entry.version, epoch: entry.epoch, hidden });
   }
 
-  /** Shows an entry that was not shown. */
-  reveal(slot: number, { value, version, epoch }: StoredEntry): void {
+  /** Shows an entry, its value as the program wants it. Nothing is written. */
+  reveal(slot: number, { value, tagged, version, epoch }: StoredEntry): void {
+    const { overlay } = this;
     this.recount(slot, value);
-    this.overlay.values[slot] = value;
-    this.overlay.odd.set(slot, { version, epoch });
+    overlay.values[slot] = value;
+    overlay.flags[slot] = (overlay.flags[slot]! & ~TAGGED) | (tagged ? TAGGED : 0);
+    if (version === this.version && epoch === 0) overlay.odd.delete(slot);
+    else overlay.odd.set(slot, { version, epoch });
   }
 
   /** Keeps `live` right as a slot's value changes. */

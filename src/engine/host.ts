@@ -17,6 +17,8 @@ export interface Host {
   guard(): void;
   /** After a local write, of about so many bytes: counts it and asks for a sweep. */
   written(region: Forkable, bytes: number): void;
+  /** So many bytes that are to go into one commit are about to be written. */
+  room(bytes: number): void;
   /** An entry is kept but not shown. */
   hide(region: string, entry: StoredEntry, why: string, newer: boolean): void;
   /** A region is gone through anew: what was said of its entries is forgotten. */
@@ -29,8 +31,8 @@ export interface Host {
 export interface RegionRules {
   /** A value as validation returns it. @throws TidemarkError `invalid_value` */
   check(key: string, value: unknown): unknown;
-  /** Why a stored entry is not to be shown, if so. */
-  unfit(entry: StoredEntry): Odd['hidden'];
+  /** A stored entry as this program wants it; or why it is not to be shown. */
+  fit(entry: StoredEntry): { entry: StoredEntry; hidden?: Odd['hidden'] };
   /** Deletes what has outlived its time. Called before every look at the region, so that no timer has to. */
   expire(): void;
   wrote(key: string, stamp: number): void;

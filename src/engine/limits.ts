@@ -1,7 +1,9 @@
 // Every limit and delay of the engine, with its unit in the name and its reason beside it.
 
 export const sweepMsDefault = 100;
-/** Retries of a failed sweep start at the sweep's own delay, double, and stop doubling here: soon enough after a disk is freed. */
+/** Retries of a failed sweep start at the sweep's own delay, or at this, so that a delay of 0 does not make them a busy loop. */
+export const retryMsMin = 50;
+/** They double, and stop doubling here: soon enough after a disk is freed. */
 export const retryMsMax = 5000;
 /** close(): how long for the sweep in flight, the final flush, and the backend. */
 export const closeSweepMsMax = 2000;

@@ -3,13 +3,22 @@ import { TidemarkError } from '../base/errors';
 import { stampAt } from '../lattice/clock';
 import { joinEntries, TOMBSTONE } from '../lattice/joins';
 import type { StoredEntry } from '../log/entries';
-import { deepFreeze, found, storable, textOf } from '../log/values';
+import { found, textOf } from '../log/values';
 import { admit, checkKey, place } from './admit';
 import { Entries } from './entries';
 import type { Host, RegionRules } from './host';
-import { HIDDEN, TAGGED, UNKNOWN } from './overlay';
+import { HIDDEN, type Odd, TAGGED, UNKNOWN } from './overlay';
 import { type ScanOptions, scan } from './scan';
 import { type Change, type Listener, Subscribers } from './subscribers';
+
+/** A value on its way into an entry. */
+export interface Write {
+  value: unknown;
+  stamp: number;
+  tagged: boolean;
+}
+
+type Source = 'local' | 'remote' | 'recovered';
 
 export class RegionState extends Entries {
   readonly subscribers: Subscribers<unknown>;
@@ -58,6 +67,11 @@ export class RegionState extends Entries {
     return this.live;
   }
 
+  /** Declared, or with entries: not only looked at. */
+  get exists(): boolean {
+    return this.declared || this.overlay.index.size > 0 || this.base.chunks.length > 0;
+  }
+
   /** Deletes what was last written more than so many ms ago. @returns how many. */
   purgeOlderThan(ms: number): number {
     this.host.guard();
@@ -86,80 +100,110 @@ export class RegionState extends Entries {
 
   /** Checks a value that is to be stored and returns what to keep of it; `found` has its size. @throws ValueError, TidemarkError */
   admit(key: string, value: unknown): unknown {
-    const kept = admit(this.name, key, this.rules ? this.rules.check(key, value) : value);
-    return this.host.freezes ? deepFreeze(kept) : kept;
+    return admit(this.name, key, this.rules ? this.rules.check(key, value) : value, this.host.freezes);
   }
 
   /** A local write, checked before. */
   write(key: string, value: unknown, tagged: boolean, size: number): void {
-    const { overlay, host } = this;
+    const { overlay } = this;
     const slot = overlay.index.get(key);
     if (slot === undefined) checkKey(this.name, key);
     else if (overlay.values[slot] === HIDDEN) this.checkWritable(key);
-    const stamp = host.stamps.next();
-    if (this.join === 'lww') {
-      // Our own stamp is newer than all that we know: no need to look at what stands there.
-      this.put(slot ?? this.insert(key), value, stamp, tagged);
-    } else {
-      const current = slot ?? this.promote(key);
-      const epoch = value === TOMBSTONE ? stamp : current === undefined ? 0 : this.entryAt(current).epoch;
-      this.merge({ key, value, stamp, tagged, version: this.version, epoch }, 'local');
+    const stamp = this.host.stamps.next();
+    // Under lww our own stamp is newer than all that we know: no need to look at what stands there.
+    if (this.join === 'lww') this.put(slot ?? this.insert(key), value, stamp, tagged);
+    else {
+      const joined = this.joined(this.ownEntry(key, { value, stamp, tagged }));
+      if (joined) this.apply(joined, 'local');
     }
-    if (!this.transient) host.written(this, size);
+    this.wrote(key, stamp, size);
+  }
+
+  /** Writes a value in place of what stands there, whatever the join: the same value, as a newer schema has it. */
+  replace(slot: number, entry: StoredEntry, size: number): void {
+    const stamp = this.host.stamps.next();
+    this.place(slot, { ...entry, stamp }, 'local');
+    this.wrote(entry.key, stamp, size);
+  }
+
+  private wrote(key: string, stamp: number, size: number): void {
+    if (!this.transient) this.host.written(this, size);
     this.rules?.wrote(key, stamp);
     if (this.subscribers.any) this.publish([key], 'local');
   }
 
+  private ownEntry(key: string, { value, stamp, tagged }: Write): StoredEntry {
+    let epoch = 0;
+    if (this.join !== 'lww') {
+      const slot = this.overlay.index.get(key) ?? this.promote(key);
+      epoch = value === TOMBSTONE ? stamp : slot === undefined ? 0 : this.entryAt(slot).epoch;
+    }
+    return { key, value, stamp, tagged, version: this.version, epoch };
+  }
+
   /**
-   * Joins an entry from somewhere else: a fork (`local`), another writer (`remote`), the store (`recovered`).
-   * @returns whether it changed anything.
+   * Joins an entry from another writer (`remote`) or from the store (`recovered`).
+   * @returns whether it changed anything. @throws what a join of the program's throws; then nothing has changed
    */
-  merge(entry: StoredEntry, from: 'local' | 'remote' | 'recovered'): boolean {
-    const { overlay } = this;
-    const { key } = entry;
-    let slot = overlay.index.get(key);
-    if (slot === undefined) {
-      // What is newer than the whole checkpoint wins without a look at it.
-      const wins = this.join === 'lww' && entry.stamp > this.base.time;
-      slot = (wins ? undefined : this.promote(key)) ?? this.insert(key);
-    }
-    const held = overlay.values[slot] === UNKNOWN ? undefined : this.entryAt(slot);
-    if (from === 'remote') this.lay(slot, entry);
-    const joined = held ? joinEntries(this.join, held, entry, textOf) : entry;
-    if (this.storedJoin === 'custom' && !this.declared && held) this.unjoined.push(joined === held ? entry : held);
-    if (joined === held) return false;
-    if (joined === entry) this.place(slot, entry, from);
-    else {
-      const value = storable(joined.value);
-      this.place(
-        slot,
-        {
-          ...joined,
-          key,
-          value: this.host.freezes ? deepFreeze(value) : value,
-          tagged: found.tagged,
-          version: this.version,
-        },
-        from,
-      );
-    }
+  merge(given: StoredEntry, from: 'remote' | 'recovered'): boolean {
+    const { entry, hidden } = this.rules?.fit(given) ?? { entry: given };
+    const joined = this.joined(entry, hidden !== undefined);
+    if (from === 'remote') this.lay(entry);
+    if (!joined) return false;
+    this.apply(joined, from, joined === entry ? hidden : undefined);
     return true;
   }
 
-  private place(slot: number, entry: StoredEntry, from: 'local' | 'remote' | 'recovered'): void {
+  /** Joins the writes of a fork, whole or not at all. @returns what is to be done, and gives the keys that it changed. */
+  mergeFork(writes: ReadonlyMap<string, Write>): () => string[] {
+    const entries = [...writes].flatMap(([key, write]) => this.joined(this.ownEntry(key, write)) ?? []);
+    return () =>
+      entries.map((entry) => {
+        this.apply(entry, 'local');
+        this.rules?.wrote(entry.key, entry.stamp);
+        return entry.key;
+      });
+  }
+
+  /** What a key holds once `entry` is joined; undefined if that changes nothing. Changes nothing itself. */
+  private joined(entry: StoredEntry, hidden = false): StoredEntry | undefined {
+    const { overlay, join, host } = this;
+    const { key } = entry;
+    // A join of the program's that we do not have yet is applied when it is declared.
+    const later = !this.declared && this.storedJoin === 'custom';
+    // What is newer than the whole checkpoint wins without a look at it.
+    const wins = join === 'lww' && !later && entry.stamp > this.base.time;
+    const slot = overlay.index.get(key) ?? (wins ? undefined : this.promote(key));
+    if (slot === undefined || overlay.values[slot] === UNKNOWN) return entry;
+    const held = this.entryAt(slot);
+    const joined = joinEntries(hidden || overlay.values[slot] === HIDDEN ? 'lww' : join, held, entry, textOf);
+    if (later) this.unjoined.push(joined === held ? entry : held);
+    if (joined === held) return undefined;
+    if (joined === entry) return entry;
+    const value = admit(this.name, key, joined.value, host.freezes);
+    return { ...joined, key, value, tagged: found.tagged, version: this.version };
+  }
+
+  private apply(entry: StoredEntry, from: Source, hidden?: Odd['hidden']): void {
+    this.place(this.overlay.index.get(entry.key) ?? this.insert(entry.key), entry, from, hidden);
+  }
+
+  private place(slot: number, entry: StoredEntry, from: Source, hidden?: Odd['hidden']): void {
+    const { overlay } = this;
     const { value, stamp, tagged, version, epoch } = entry;
-    const hidden = value === TOMBSTONE || from === 'local' ? undefined : this.rules?.unfit(entry);
     if (from === 'local') this.put(slot, value, stamp, tagged);
     else {
-      this.recount(slot, hidden ? HIDDEN : value);
-      this.overlay.values[slot] = hidden ? HIDDEN : value;
-      this.overlay.stamps[slot] = stamp;
-      this.overlay.flags[slot] = (this.overlay.flags[slot]! & ~TAGGED) | (tagged ? TAGGED : 0) | this.changedBit;
+      const shown = hidden ? HIDDEN : value;
+      this.recount(slot, shown);
+      overlay.values[slot] = shown;
+      overlay.stamps[slot] = stamp;
+      overlay.flags[slot] = (overlay.flags[slot]! & ~TAGGED) | (tagged ? TAGGED : 0) | this.changedBit;
+      this.rules?.wrote(entry.key, stamp);
     }
-    if (hidden) this.overlay.odd.set(slot, { version, epoch, hidden });
+    if (hidden) overlay.odd.set(slot, { version, epoch, hidden });
     else if (value !== TOMBSTONE && (version !== this.version || epoch !== 0))
-      this.overlay.odd.set(slot, { version, epoch });
-    else if (this.overlay.odd.size > 0) this.overlay.odd.delete(slot);
+      overlay.odd.set(slot, { version, epoch });
+    else if (overlay.odd.size > 0) overlay.odd.delete(slot);
   }
 
   /** @throws TidemarkError `newer_entry` for an entry that a newer program has written. */
@@ -171,20 +215,6 @@ export class RegionState extends Entries {
       'newer_entry',
       `${place(this.name, key)}: ${hidden.why}; upgrade the program before writing it`,
     );
-  }
-
-  /** Joins the writes of a fork. @returns the keys that changed. */
-  mergeFork(writes: ReadonlyMap<string, { value: unknown; stamp: number; tagged: boolean }>): string[] {
-    const changed: string[] = [];
-    for (const [key, { value, stamp, tagged }] of writes) {
-      const slot = this.overlay.index.get(key);
-      const epoch =
-        this.join === 'lww' ? 0 : value === TOMBSTONE ? stamp : slot === undefined ? 0 : this.entryAt(slot).epoch;
-      if (!this.merge({ key, value, stamp, tagged, version: this.version, epoch }, 'local')) continue;
-      changed.push(key);
-      this.rules?.wrote(key, stamp);
-    }
-    return changed;
   }
 
   publish(keys: readonly string[], origin: Change['origin']): void {

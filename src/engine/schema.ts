@@ -4,11 +4,11 @@ import { TidemarkError } from '../base/errors';
 import { stampAt } from '../lattice/clock';
 import { type Join, TOMBSTONE } from '../lattice/joins';
 import type { StoredEntry } from '../log/entries';
-import { found, storable } from '../log/values';
-import { place } from './admit';
+import { found } from '../log/values';
+import { admit, place } from './admit';
 import { MOVED } from './base';
 import type { Host, RegionRules } from './host';
-import { HIDDEN, type Odd, TAGGED } from './overlay';
+import { HIDDEN, type Odd } from './overlay';
 import type { RegionState } from './region';
 
 /** A validator as zod, valibot and arktype offer it: https://standardschema.dev, version 1. */
@@ -76,19 +76,11 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
 
 type Rules = { [K in 'validate' | 'migrate' | 'ttl']: RegionOptions<never>[K] | undefined };
 
-/** Why an entry is not shown. */
-class Unfit {
-  constructor(
-    readonly entry: StoredEntry,
-    readonly why: string,
-    readonly newer: boolean,
-  ) {}
-}
-
 export class Schema implements RegionRules {
   /** Keys in the order in which they expire, with the stamps they had; `expired` of them are gone. */
   private expiring: { key: string; stamp: number }[] = [];
   private expired = 0;
+  private sorted = true;
 
   constructor(
     private readonly region: RegionState,
@@ -102,7 +94,10 @@ export class Schema implements RegionRules {
     if (!validate) return value;
     const result = validate['~standard'].validate(value);
     const where = place(this.region.name, key);
-    if (result instanceof Promise) throw new TidemarkError('bad_option', `${where}: validate must be synchronous`);
+    if (result instanceof Promise) {
+      result.catch(() => undefined); // what it would have said is not asked any more
+      throw new TidemarkError('bad_option', `${where}: validate must be synchronous`);
+    }
     if (!result.issues) return result.value;
     const issues = result.issues.map(({ message, path = [] }) => {
       const steps = path.map((step) => (typeof step === 'object' && step !== null && 'key' in step ? step.key : step));
@@ -111,27 +106,32 @@ export class Schema implements RegionRules {
     throw new TidemarkError('invalid_value', `${where}: ${issues.join('; ')}`);
   }
 
-  /** Why a stored entry is not to be shown, if so. */
-  unfit(entry: StoredEntry): Odd['hidden'] {
-    const fit = this.fit(entry);
-    return fit instanceof Unfit ? fit : undefined;
-  }
-
-  /** The value of a stored entry as this program wants it: of its version, and as validation returns it. */
-  private fit(entry: StoredEntry): unknown {
-    const { version, name } = this.region;
-    const newer = entry.version > version;
-    let why = `is of version ${entry.version}, this program knows ${version}`;
+  fit(entry: StoredEntry): { entry: StoredEntry; hidden?: Odd['hidden'] } {
+    const { region, host } = this;
+    const { key, value } = entry;
+    if (value === TOMBSTONE) return { entry };
+    const newer = entry.version > region.version;
+    let why = `is of version ${entry.version}, this program knows ${region.version}`;
     if (!newer) {
       const migrate = this.rules.migrate as unknown as (value: unknown, from: number) => unknown;
       try {
-        return this.check(entry.key, entry.version < version ? migrate(entry.value, entry.version) : entry.value);
+        const migrated = entry.version < region.version ? migrate(value, entry.version) : value;
+        const fitting = this.check(key, migrated);
+        if (fitting === value && entry.version === region.version) return { entry };
+        return {
+          entry: {
+            ...entry,
+            value: admit(region.name, key, fitting, host.freezes),
+            tagged: found.tagged,
+            version: region.version,
+          },
+        };
       } catch (error) {
         why = (error as Error).message;
       }
     }
-    this.host.hide(name, entry, why, newer);
-    return new Unfit(entry, why, newer);
+    host.hide(region.name, entry, why, newer);
+    return { entry, hidden: { entry, why, newer } };
   }
 
   /** Goes through all that is stored: migrates, hides what does not fit, notes when entries expire. */
@@ -146,36 +146,33 @@ export class Schema implements RegionRules {
       for (let i = 0; i < keys.length; i++)
         if (values[i] !== MOVED && values[i] !== TOMBSTONE) region.promote(keys[i]!);
     }
-    for (const [key, slot] of [...overlay.index]) {
-      const entry = region.entryAt(slot);
-      if (entry.value === TOMBSTONE || typeof entry.value === 'symbol') continue;
-      const value = this.fit(entry);
-      if (value instanceof Unfit) {
-        region.conceal(slot, value);
-        continue;
-      }
-      if (overlay.values[slot] === HIDDEN) region.reveal(slot, entry);
-      if (entry.version < version) {
-        const kept = region.admit(key, value);
-        region.write(key, kept, found.tagged, found.size);
-      } else if (value !== entry.value) {
-        overlay.values[slot] = storable(value);
-        overlay.flags[slot] = (overlay.flags[slot]! & ~TAGGED) | (found.tagged ? TAGGED : 0);
-      }
-      if (rules.ttl) this.expiring.push({ key, stamp: overlay.stamps[slot]! });
+    for (const slot of [...overlay.index.values()]) {
+      const stored = region.entryAt(slot);
+      if (stored.value === TOMBSTONE || typeof stored.value === 'symbol') continue;
+      const { entry, hidden } = this.fit(stored);
+      if (hidden) region.conceal(slot, hidden);
+      else if (stored.version < version) region.replace(slot, entry, found.size);
+      else if (entry !== stored || overlay.values[slot] === HIDDEN) region.reveal(slot, entry);
+      this.wrote(stored.key, overlay.stamps[slot]!);
     }
-    this.expiring.sort((a, b) => a.stamp - b.stamp);
     this.expire();
   }
 
   wrote(key: string, stamp: number): void {
-    if (this.rules.ttl) this.expiring.push({ key, stamp });
+    if (!this.rules.ttl) return;
+    const last = this.expiring.at(-1);
+    // What comes from a fork or from another writer may have been written earlier.
+    if (last && last.stamp > stamp) this.sorted = false;
+    this.expiring.push({ key, stamp });
   }
 
   /** Deletes what has outlived its time. Called before every look at the region, so that no timer has to. */
   expire(): void {
     if (!this.rules.ttl) return;
     const { overlay } = this.region;
+    if (!this.sorted) this.expiring = this.expiring.slice(this.expired).sort((a, b) => a.stamp - b.stamp);
+    if (!this.sorted) this.expired = 0;
+    this.sorted = true;
     const oldest = stampAt(this.host.now() - this.rules.ttl);
     for (let next = this.expiring[this.expired]; next && next.stamp < oldest; next = this.expiring[this.expired]) {
       this.expired++;

@@ -7,7 +7,8 @@ export interface SweeperOptions {
   clock: Clock;
   /** From the first request to the write. */
   delayMs: number;
-  /** Pauses between retries start at delayMs and double up to this. */
+  /** Pauses between retries start at delayMs, or this, and double. */
+  retryMsMin: number;
   retryMsMax: number;
   /**
    * Writes all that is there when it is called (and what an earlier call did not get written). Never called while a call is running.
@@ -22,6 +23,7 @@ export interface SweeperOptions {
 
 interface Waiter {
   resolve(): void;
+  reject(error: Error): void;
   /** Its time ran out. */
   gone: boolean;
 }
@@ -34,7 +36,7 @@ export class Sweeper {
   private waiters: Waiter[] = [];
   private failures = 0;
   private lastError: unknown;
-  private stopped = false;
+  private stopped: Error | undefined;
 
   constructor(private readonly options: SweeperOptions) {}
 
@@ -52,7 +54,8 @@ export class Sweeper {
   flush(timeoutMs?: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const { clock, unsaved } = this.options;
-      const waiter: Waiter = { resolve, gone: false };
+      if (this.stopped) throw this.stopped;
+      const waiter: Waiter = { resolve, reject, gone: false };
       if (timeoutMs !== undefined) {
         const timer = clock.setTimeout(() => {
           waiter.gone = true;
@@ -73,10 +76,15 @@ export class Sweeper {
     await this.running;
   }
 
-  /** No more writes by itself. What is running goes on. */
-  stop(): void {
-    this.stopped = true;
+  /** No more writes. What is running goes on; who waits is told why. */
+  stop(why: Error): void {
+    this.stopped = why;
     this.disarm();
+    this.tellStopped(this.waiters);
+  }
+
+  private tellStopped(waiters: readonly Waiter[]): void {
+    for (const { reject } of waiters) reject(this.stopped!);
   }
 
   private arm(ms: number): void {
@@ -111,8 +119,10 @@ export class Sweeper {
       this.running = undefined;
       this.wanted = true;
       this.lastError = error;
+      if (this.stopped) return this.tellStopped(served);
       this.waiters = [...served.filter((waiter) => !waiter.gone), ...this.waiters];
-      const retryInMs = Math.min(this.options.retryMsMax, this.options.delayMs * 2 ** this.failures++);
+      const { delayMs, retryMsMin, retryMsMax } = this.options;
+      const retryInMs = Math.min(retryMsMax, Math.max(delayMs, retryMsMin) * 2 ** this.failures++);
       this.options.failed(error, served.length > 0, retryInMs);
       this.arm(retryInMs);
       return;
@@ -120,6 +130,7 @@ export class Sweeper {
     this.running = undefined;
     this.failures = 0;
     for (const waiter of served) waiter.resolve();
+    if (this.stopped) return;
     if (this.waiters.length > 0) this.start();
     else if (this.wanted) this.arm(this.options.delayMs);
   }

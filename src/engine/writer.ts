@@ -37,6 +37,8 @@ export class Writer {
   root: CommitInfo | undefined;
   /** The oldest frozen part of the fork, once it is encoded: its bytes stay the same however often it is tried. */
   private commit: Commit | undefined;
+  /** Set once the backend is not ours any more: an append that comes back late must not be followed by another. */
+  stopped: Error | undefined;
   private index = 0;
   private prev: string | null = null;
   private heads: Record<string, number>;
@@ -57,6 +59,7 @@ export class Writer {
 
   private async append(parts: number, durability: Durability): Promise<void> {
     for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
+      if (this.stopped) throw this.stopped;
       const commit = this.next();
       await this.options.backend.append(commit.bytes, commit.at, durability);
       // Unless writeNow() has been here meanwhile.

@@ -23,12 +23,16 @@ export const found = {
 };
 
 let mustCopy = false;
+let seekAccessors = false;
 
 /**
  * Checks a value. Returns what to keep: the value itself where it is plain JSON; a copy where JSON would change it (undefined in it is dropped, or null in
  * an array), or where freezing would not protect it (Uint8Array, Date, Map, Set). Sets `found`; a refused value sets `found.refusal`.
+ * @param accessors look for accessors, too, and keep what they give now: one that gave something else at the sweep would hold everybody up. Costs
+ * more than all other checks together.
  */
-export function storable(value: unknown): unknown {
+export function storable(value: unknown, accessors = false): unknown {
+  seekAccessors = accessors;
   found.tagged = false;
   found.refusal = undefined;
   mustCopy = false;
@@ -74,12 +78,17 @@ function measurePlain(value: object, depth: number): number {
     const size = typeof member === 'string' ? member.length + 2 : measure(member, depth + 1);
     if (size < 0) return at(`.${key}`);
     if (key === tag) found.tagged = true;
+    if (seekAccessors && Object.getOwnPropertyDescriptor(value, key)?.get) mustCopy = true;
     sum += size + key.length + 3;
   }
   return sum;
 }
 
 function measureMembers(members: readonly unknown[], depth: number): number {
+  if ((members as { toJSON?: unknown }).toJSON !== undefined) return refuse('is an array with a toJSON of its own');
+  // An Array.prototype (also another realm's) is two steps from the end; that of a class that extends Array is three.
+  if (Object.getPrototypeOf(Object.getPrototypeOf(Object.getPrototypeOf(members))) !== null)
+    return refuse(instance(members));
   let sum = 3;
   for (let i = 0; i < members.length; i++) {
     const size = measure(members[i], depth + 1);
@@ -95,11 +104,13 @@ function measureOther(value: object, depth: number): number {
   if (value instanceof Uint8Array) return value.length + 20;
   if (value instanceof Date) return 20;
   const members = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : undefined;
-  if (!members) return refuse(`is an instance of ${value.constructor?.name || 'a class'}`);
+  if (!members) return refuse(instance(value));
   // There is no JSON rule for undefined in these to follow.
   const size = members.includes(undefined) ? refuse('has a member undefined') : measureMembers(members, depth);
   return size < 0 ? size : size + 20;
 }
+
+const instance = (value: object) => `is an instance of ${value.constructor?.name || 'a class'}`;
 
 const REFUSED = -1;
 
@@ -198,11 +209,12 @@ export function fromTagged(json: unknown): unknown {
 /** The JSON of a value as it is stored: equal exactly for equal values (members in the same order). */
 export const textOf = (value: unknown): string => JSON.stringify(toTagged(value));
 
-/** Freezes plain objects and arrays all the way down. What freezing cannot protect was copied by `storable`. */
+/** Freezes plain objects and arrays all the way down, also within a Map or Set. What freezing cannot protect was copied by `storable`. */
 export function deepFreeze(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  if (Array.isArray(value)) for (const member of value) deepFreeze(member);
-  else if (isPlain(value)) for (const key in value) deepFreeze((value as Record<string, unknown>)[key]);
-  else return value;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return value;
+  // What is frozen already may have members that are not.
+  if (value instanceof Map) for (const pair of value) pair.forEach(deepFreeze);
+  else if (Array.isArray(value) || value instanceof Set) value.forEach(deepFreeze);
+  else for (const key in value) deepFreeze((value as Record<string, unknown>)[key]);
   return Object.freeze(value);
 }

@@ -23,12 +23,14 @@ export interface StoreFile {
 
 export interface LogFile extends StoreFile {
   readonly writer: string;
+  /** 0 for the writer's first file of a generation. */
+  readonly attempt: number;
 }
 
 export interface StoreFiles {
   /** Absolute. */
   readonly folder: string;
-  /** As it was before the files were listed. */
+  /** As it was before the sizes were taken. */
   readonly lock: LockState;
   /** Newest first. */
   readonly checkpoints: readonly StoreFile[];
@@ -46,7 +48,11 @@ const triesMax = 20;
  * Lists a store and works with what was listed; begins again when a file went away meanwhile.
  * @throws CommandError `not_found`
  */
-export async function withStore<T>(path: string, work: (files: StoreFiles) => Promise<T>, progress?: Progress): Promise<T> {
+export async function withStore<T>(
+  path: string,
+  work: (files: StoreFiles) => Promise<T>,
+  progress?: Progress,
+): Promise<T> {
   const folder = resolve(path);
   for (let tries = 0; tries < triesMax; tries++) {
     const seen = { changed: false };
@@ -63,7 +69,12 @@ export async function withStore<T>(path: string, work: (files: StoreFiles) => Pr
 }
 
 /** @returns undefined if something went away while it was listed. */
-async function list(folder: string, path: string, seen: { changed: boolean }, progress?: Progress): Promise<StoreFiles | undefined> {
+async function list(
+  folder: string,
+  path: string,
+  seen: { changed: boolean },
+  progress?: Progress,
+): Promise<StoreFiles | undefined> {
   const names = await namesIn(folder, path);
   const lock = await lookAtLock(nodeDisk, folder, nodeProcesses);
   const checkpoints: StoreFile[] = [];
@@ -83,22 +94,27 @@ async function list(folder: string, path: string, seen: { changed: boolean }, pr
       read: (offset, length) => readFileAt(nodeDisk, file, size, offset, length),
     };
     if (parsed.kind === 'checkpoint') checkpoints.push(stored);
-    else logs.push({ ...stored, writer: name.split('.')[2]! });
+    else {
+      const [, , writer, attempt = '0'] = name.split('.');
+      logs.push({ ...stored, writer: writer!, attempt: Number(attempt) });
+    }
   }
   const bytes = [...checkpoints, ...logs].reduce((sum, { size }) => sum + size, 0);
   const quarantine = await quarantineOf(folder);
   // A list that was made while names changed may have some of before and some of after.
   if ((await namesIn(folder, path)).join() !== names.join()) return undefined;
   checkpoints.sort((a, b) => b.generation - a.generation);
+  logs.sort(
+    (a, b) =>
+      a.generation - b.generation || (a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : a.attempt - b.attempt),
+  );
   return { folder, lock, checkpoints, logs, bytes, quarantine };
 }
-
-const inOrder = new Intl.Collator('en', { numeric: true });
 
 async function namesIn(folder: string, path: string): Promise<string[]> {
   let names: string[];
   try {
-    names = (await readdir(folder)).sort(inOrder.compare);
+    names = (await readdir(folder)).sort();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new CommandError('not_found', `${path}: there is no such store`);
@@ -126,7 +142,12 @@ function absent(error: unknown): undefined {
   if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
 }
 
-async function* watched(path: string, size: number, seen: { changed: boolean }, progress?: Progress): AsyncGenerator<Bytes> {
+async function* watched(
+  path: string,
+  size: number,
+  seen: { changed: boolean },
+  progress?: Progress,
+): AsyncGenerator<Bytes> {
   try {
     for await (const slab of streamFile(nodeDisk, path, size)) {
       progress?.add(slab.length);
