@@ -78,6 +78,9 @@ export interface Backend {
   /** Whether an open store refuses everybody else. If not, other writers may append at any time. */
   readonly exclusive: boolean;
 
+  /** Whether it treats relaxed appends as strict. If not, a flush after a relaxed append appends an empty commit, strictly. */
+  readonly strict?: boolean;
+
   /**
    * Opens or creates the store.
    * @param venue an id for the venue, should it turn out to be new.
@@ -123,3 +126,10 @@ export interface Backend {
   /** Waits for what was issued, then gives the store free. Idempotent. */
   close(): Promise<void>;
 }
+
+/** Whether something handed in as a store looks like a Backend. */
+export const isBackend = (store: unknown): store is Backend =>
+  typeof store === 'object' &&
+  store !== null &&
+  typeof (store as Backend).open === 'function' &&
+  typeof (store as Backend).append === 'function';

@@ -1,6 +1,6 @@
 // openVenue for browsers and every other runtime that is not Node: stores are Backends, or memory.
 import { memoryBackend } from '../backends/memory';
-import type { Backend } from './backend';
+import { type Backend, isBackend } from './backend';
 import type { Bytes } from './base/bytes';
 import { TidemarkError } from './base/errors';
 import { parseSeed, seedBytes } from './identity/identity';
@@ -30,7 +30,7 @@ export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
     clock = systemClock,
     freeze = process.env.NODE_ENV !== 'production',
   } = options;
-  if (store !== 'memory' && typeof store !== 'object') {
+  if (store !== 'memory' && !isBackend(store)) {
     throw new TidemarkError(
       'no_storage',
       `openVenue: no storage for ${JSON.stringify(store)} here; give "memory" or a Backend`,

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fsBackend } from '../backends/fs';
 import { memoryBackend } from '../backends/memory';
-import type { Backend } from './backend';
+import { type Backend, isBackend } from './backend';
 import { TidemarkError } from './base/errors';
 import { parseSeed, seedBytes } from './identity/identity';
 import { closeWithProcess } from './lifecycle/node';
-import { keyPathOf, readOrCreateSeed } from './platform/key-file';
+import { keyPathOf, readSeed, writeSeed } from './platform/key-file';
 import { nodeCrypto } from './platform/node-crypto';
 import { consoleLogger, systemClock } from './platform/system';
 import { open, type Venue, type VenueOptions } from './venue';
@@ -42,18 +42,26 @@ export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
   let backend: Backend;
   let seed = options.seed === undefined ? undefined : parseSeed(options.seed);
   let removeNow: (() => void) | undefined;
-  if (typeof store === 'object' && store !== null) backend = store;
-  else if (typeof store !== 'string' || store === '')
+  let saveSeed: (() => Promise<void>) | undefined;
+  if (isBackend(store)) backend = store;
+  else if (typeof store !== 'string' || store === '') {
     throw new TidemarkError('bad_option', 'openVenue: `store` must be a path, "temp", "memory" or a Backend');
-  else if (store === 'memory') backend = memoryBackend();
+  } else if (store === 'memory') backend = memoryBackend();
   else if (store === 'temp') {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-'));
     backend = removing(fsBackend(join(folder, 'venue.etch')), folder);
     removeNow = () => rmSync(folder, { recursive: true, force: true });
   } else {
     const path = resolve(store);
+    const keyPath = keyPathOf(path);
     backend = fsBackend(path);
-    seed ??= await readOrCreateSeed(keyPathOf(path), logger);
+    seed ??= await readSeed(keyPath, logger);
+    if (!seed) {
+      const made = new Uint8Array(randomBytes(seedBytes));
+      seed = made;
+      // A key file that has turned up meanwhile belongs to whoever made it: never two identities for one store.
+      saveSeed = () => writeSeed(keyPath, made);
+    }
   }
   seed ??= new Uint8Array(randomBytes(seedBytes));
   return open(options, {
@@ -63,6 +71,7 @@ export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
     logger,
     freeze,
     seed,
+    ...(saveSeed && { saveSeed }),
     ...(signals && {
       lifecycle: (venue) => closeWithProcess(removeNow ? { close: venue.close, writeNow: removeNow } : venue),
     }),

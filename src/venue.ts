@@ -107,6 +107,8 @@ export interface Platform {
   logger: Logger;
   freeze: boolean;
   seed: Uint8Array<ArrayBuffer>;
+  /** Keeps a seed that was made for this venue; called when the store is known to be ours, before anything is signed. */
+  saveSeed?(): Promise<void>;
   /**
    * Hands over what to do when the process or page is about to go: `close` in order, or all that can be done in this turn. @returns a function
    * that takes it back.
@@ -115,7 +117,8 @@ export interface Platform {
 }
 
 export async function open(options: VenueOptions, platform: Platform): Promise<Venue> {
-  const { backend, clock, crypto, logger } = platform;
+  const { backend, clock, crypto } = platform;
+  const logger = quiet(platform.logger);
   const { trusted = [], sweepMs = sweepMsDefault } = options;
   if (!(sweepMs >= 0 && sweepMs < 2 ** 31))
     throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
@@ -154,6 +157,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     const stored = await backend.open(proposed);
     const recovered = await recover(stored, { backend, clock, crypto, did: identity.did, trusted, report });
     await engine.load(recovered, stored.venue ?? proposed);
+    await platform.saveSeed?.();
     loaded = true;
     for (const commit of early) engine.receive(commit);
   } catch (error) {
@@ -175,6 +179,18 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
   };
   const forget = platform.lifecycle?.({ close, writeNow: () => engine.writeNow() });
   return face(engine, close);
+}
+
+/** A logger that throws must not stop the writing. */
+function quiet(logger: Logger): Logger {
+  const call = (level: keyof Logger) => (message: string, detail?: unknown) => {
+    try {
+      logger[level](message, detail);
+    } catch {
+      // there is nobody left to tell
+    }
+  };
+  return { info: call('info'), warn: call('warn'), error: call('error') };
 }
 
 /** Runs out after so many ms, without an error. */

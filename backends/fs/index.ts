@@ -247,6 +247,7 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
   return {
     target: `fs:${home}`,
     exclusive: true,
+    strict: true,
     open: () => track(start()),
     async append(commit, { writer }) {
       return track(live().logs.append(commit, writer));

@@ -99,7 +99,7 @@ export class DetachedFork {
     const changed = joins.map(({ region, apply }) => ({ region, keys: apply() }));
     const stored = changed.filter(({ region }) => !region.transient);
     // Told with the last one, so that nothing freezes the fork before all of it is in.
-    stored.forEach(({ region }, i) => this.host.written(region, i < stored.length - 1 ? 0 : bytes));
+    for (const { region } of stored) this.host.written(region, region === stored.at(-1)!.region ? bytes : 0);
     for (const { region, keys } of changed) region.publish(keys, 'local');
   }
 

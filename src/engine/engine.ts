@@ -2,7 +2,7 @@
 // the state, commits of other writers. Opening and closing in order are venue.ts's.
 import type { Backend, StoredCheckpoint } from '../backend';
 import { type Bytes, encodeUtf8 } from '../base/bytes';
-import { TidemarkError } from '../base/errors';
+import { TidemarkError, ValueError } from '../base/errors';
 import type { Clock, Crypto, Logger } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import { StampClock } from '../lattice/clock';
@@ -127,6 +127,10 @@ export class Engine implements Host {
       fork,
       venue: this.venue,
       heads,
+      broken: (name, key, error) => {
+        const what = `region '${name}', key '${key}': the value was changed in place after set() and cannot be stored any more: ${error.message}`;
+        this.failed('sweep', new ValueError(what, { cause: error }), undefined);
+      },
       durable: (info) => {
         this.counts.sweeps++;
         this.logBytes += info.bytes;
@@ -245,7 +249,7 @@ export class Engine implements Host {
     const code = (error.cause as { code?: unknown } | undefined)?.code ?? (error as { code?: unknown }).code;
     const unsaved = this.fork.unsaved;
     this.counts.failures++;
-    if (reason === 'sweep' || reason === 'flush') this.counts.failing++;
+    if (retryInMs !== undefined) this.counts.failing++;
     this.lastFailure = {
       target: backend.target,
       reason,

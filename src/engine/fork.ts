@@ -67,6 +67,11 @@ export class Fork {
     return entries > 0;
   }
 
+  /** A part without entries: its commit makes those before it as durable as itself. */
+  barrier(): void {
+    this.frozen.push({ notes: new Map(), entries: 0, since: this.clock.elapsed() });
+  }
+
   /** The entries of the oldest part, as its commit has them. @param time stamp of the commit. */
   encode(time: number): Group[] {
     return [...this.frozen[0]!.notes.keys()].map((region) => region.encode(this.notesOf(region), time));

@@ -34,6 +34,8 @@ export class Sweeper {
   /** Requested while running, or since the last write. */
   private wanted = false;
   private waiters: Waiter[] = [];
+  /** Those that the present write serves. */
+  private served: Waiter[] = [];
   private failures = 0;
   private lastError: unknown;
   private stopped: Error | undefined;
@@ -80,7 +82,7 @@ export class Sweeper {
   stop(why: Error): void {
     this.stopped = why;
     this.disarm();
-    this.tellStopped(this.waiters);
+    this.tellStopped([...this.served, ...this.waiters]);
   }
 
   private tellStopped(waiters: readonly Waiter[]): void {
@@ -110,26 +112,27 @@ export class Sweeper {
   private async run(): Promise<void> {
     // A microtask later, so that all flushes of this turn are in.
     await undefined;
-    const served = this.waiters;
+    this.served = this.waiters;
     this.waiters = [];
     this.wanted = false;
     try {
-      await this.options.write(served.length > 0);
+      await this.options.write(this.served.length > 0);
     } catch (error) {
       this.running = undefined;
       this.wanted = true;
       this.lastError = error;
-      if (this.stopped) return this.tellStopped(served);
-      this.waiters = [...served.filter((waiter) => !waiter.gone), ...this.waiters];
+      if (this.stopped) return;
+      this.waiters = [...this.served.filter((waiter) => !waiter.gone), ...this.waiters];
       const { delayMs, retryMsMin, retryMsMax } = this.options;
       const retryInMs = Math.min(retryMsMax, Math.max(delayMs, retryMsMin) * 2 ** this.failures++);
-      this.options.failed(error, served.length > 0, retryInMs);
+      this.options.failed(error, this.served.length > 0, retryInMs);
       this.arm(retryInMs);
       return;
     }
     this.running = undefined;
     this.failures = 0;
-    for (const waiter of served) waiter.resolve();
+    for (const waiter of this.served) waiter.resolve();
+    this.served = [];
     if (this.stopped) return;
     if (this.waiters.length > 0) this.start();
     else if (this.wanted) this.arm(this.options.delayMs);

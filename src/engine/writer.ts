@@ -5,7 +5,7 @@ import { toHex } from '../base/bytes';
 import type { Clock, Crypto } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import type { StampClock } from '../lattice/clock';
-import { encodeBody } from '../log/entries';
+import { encodeBody, type Group } from '../log/entries';
 import { type CommitPayload, encodeLine } from '../log/line';
 import type { CommitInfo, SweepInfo } from './events';
 import type { Fork } from './fork';
@@ -26,6 +26,8 @@ export interface WriterOptions {
   venue: string;
   /** Other writers' heads that this one's first commit has joined. */
   heads: Record<string, number>;
+  /** An entry cannot be encoded: its value was changed after it was set. */
+  broken(region: string, key: string, error: Error): void;
   /** A commit is durable. */
   durable(info: SweepInfo): void;
 }
@@ -39,6 +41,8 @@ export class Writer {
   private commit: Commit | undefined;
   /** Set once the backend is not ours any more: an append that comes back late must not be followed by another. */
   stopped: Error | undefined;
+  /** Whether the last commit would not survive loss of power. */
+  private relaxed = false;
   private index = 0;
   private prev: string | null = null;
   private heads: Record<string, number>;
@@ -53,7 +57,7 @@ export class Writer {
     const { fork } = this.options;
     // What failed before goes first, so that all that was written meanwhile can be one commit.
     if (this.commit) await this.append(fork.frozen.length, durability);
-    fork.freeze();
+    if (!fork.freeze() && this.relaxed && durability === 'strict') fork.barrier();
     await this.append(fork.frozen.length, durability);
   }
 
@@ -62,6 +66,7 @@ export class Writer {
       if (this.stopped) throw this.stopped;
       const commit = this.next();
       await this.options.backend.append(commit.bytes, commit.at, durability);
+      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
       // Unless writeNow() has been here meanwhile.
       if (this.commit === commit) this.settle();
     }
@@ -85,7 +90,14 @@ export class Writer {
     const { crypto, identity, stamps, fork, venue, clock } = this.options;
     const time = stamps.latest;
     const { entries } = fork.frozen[0]!;
-    const body = encodeBody(fork.encode(time));
+    const groups = fork.encode(time);
+    let body: Bytes;
+    try {
+      body = encodeBody(groups);
+    } catch {
+      body = encodeBody(groups.map((group) => this.withoutBroken(group)));
+    }
+    const count = groups.reduce((sum, group) => sum + group.entries.length, 0);
     const { id: writer, index, prev, heads } = this;
     const payload = {
       kind: 'commit' as const,
@@ -95,7 +107,7 @@ export class Writer {
       prev,
       ...(Object.keys(heads).length > 0 && { heads }),
       time,
-      count: entries,
+      count,
     };
     const { bytes, hash } = encodeLine<CommitPayload>(crypto, identity, payload, body);
     this.index++;
@@ -104,6 +116,20 @@ export class Writer {
     const at = { writer, index, hash };
     this.commit = { bytes, at, info: { ...at, time, entries, bytes: bytes.length, tookMs: clock.elapsed() } };
     return this.commit;
+  }
+
+  /** A value that was changed in place after set() may be no JSON any more: that costs the entry, not everybody's sweep. */
+  private withoutBroken(group: Group): Group {
+    group.entries = group.entries.filter((entry) => {
+      try {
+        JSON.stringify(entry);
+        return true;
+      } catch (error) {
+        this.options.broken(group.region, (entry as [string])[0], error as Error);
+        return false;
+      }
+    });
+    return group;
   }
 
   /** Other writers' commits were joined: the next commit says so. */

@@ -28,8 +28,7 @@ let seekAccessors = false;
 /**
  * Checks a value. Returns what to keep: the value itself where it is plain JSON; a copy where JSON would change it (undefined in it is dropped, or null in
  * an array), or where freezing would not protect it (Uint8Array, Date, Map, Set). Sets `found`; a refused value sets `found.refusal`.
- * @param accessors look for accessors, too, and keep what they give now: one that gave something else at the sweep would hold everybody up. Costs
- * more than all other checks together.
+ * @param accessors refuse getters, too: they are asked again at the sweep. Costs more than all other checks together.
  */
 export function storable(value: unknown, accessors = false): unknown {
   seekAccessors = accessors;
@@ -73,12 +72,15 @@ function measure(value: unknown, depth: number): number {
 function measurePlain(value: object, depth: number): number {
   let sum = 3;
   for (const key in value) {
+    if (seekAccessors && Object.getOwnPropertyDescriptor(value, key)?.get) {
+      refuse('is a getter');
+      return at(`.${key}`);
+    }
     const member = (value as Record<string, unknown>)[key];
     // Strings are most of what is stored; without the call this loop takes half the time.
     const size = typeof member === 'string' ? member.length + 2 : measure(member, depth + 1);
     if (size < 0) return at(`.${key}`);
     if (key === tag) found.tagged = true;
-    if (seekAccessors && Object.getOwnPropertyDescriptor(value, key)?.get) mustCopy = true;
     sum += size + key.length + 3;
   }
   return sum;

@@ -1,6 +1,6 @@
 // venue.key: the seed of a venue's identity, beside its store and not in it, so that copying the store does not copy the key.
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, open, readFile, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Bytes, fromHex } from '../base/bytes';
 import { TidemarkError } from '../base/errors';
@@ -12,12 +12,7 @@ const seedBytes = 32;
 export const keyPathOf = (store: string): string =>
   join(dirname(store), `${basename(store).replace(/\.etch$/, '')}.key`);
 
-/** Reads the seed, or makes one and saves it first. @throws TidemarkError `bad_key_file`; never a new identity in place of one that cannot be read */
-export async function readOrCreateSeed(path: string, logger: Logger): Promise<Bytes> {
-  return (await readSeed(path, logger)) ?? (await createSeed(path, logger));
-}
-
-/** @returns undefined if there is no such file. */
+/** Reads the seed. @returns undefined if there is no such file. @throws TidemarkError `bad_key_file`; never a new identity in place of one that cannot be read */
 export async function readSeed(path: string, logger: Logger): Promise<Bytes | undefined> {
   let text: string;
   try {
@@ -43,31 +38,25 @@ export async function readSeed(path: string, logger: Logger): Promise<Bytes | un
   return fromHex(text.trim());
 }
 
-async function createSeed(path: string, logger: Logger): Promise<Bytes> {
-  const seed = new Uint8Array(randomBytes(seedBytes));
+/** Saves a new seed: temp file, fsync, link, fsync of the folder. @throws TidemarkError `bad_key_file`, also when there is a key by now */
+export async function writeSeed(path: string, seed: Bytes): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx', 0o600);
   try {
+    const file = await open(temporary, 'wx', 0o600);
     try {
       await file.writeFile(`${Buffer.from(seed).toString('hex')}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
-    // link() instead of rename(): of two that race, one wins and the other takes the winner's key.
-    await link(temporary, path);
+    await link(temporary, path); // unlike rename, never over one that is there
+    await syncFolder(folder);
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'EEXIST') {
-      throw new TidemarkError('bad_key_file', `${path}: cannot be written (${(cause as Error).message})`, { cause });
-    }
-    return (await readSeed(path, logger))!;
+    throw new TidemarkError('bad_key_file', `${path}: cannot be written (${(cause as Error).message})`, { cause });
   } finally {
     await unlink(temporary).catch(() => undefined);
   }
-  await syncFolder(folder);
-  return seed;
 }
 
 async function syncFolder(path: string): Promise<void> {
