@@ -48,20 +48,8 @@ export async function acquireLock(disk: Disk, folder: string, processes: Process
   const nonce = randomBytes(16).toString('hex');
   const lockPath = join(folder, lockName);
   const temporary = `${lockPath}.tmp.${nonce}`;
-  const nextOf = (owner: Owner) => `${lockPath}.${owner.nonce}.next`;
+  const nextOf = (owner: Owner) => linkOf(lockPath, owner);
   const content = new TextEncoder().encode(`${JSON.stringify({ ...self, nonce, since: new Date().toISOString() })}\n`);
-
-  /** The owners from LOCK on, the last of whom has the store. */
-  async function follow(): Promise<Owner[]> {
-    const owners: Owner[] = [];
-    for (let path = lockPath; owners.length < listLengthMax; ) {
-      const owner = await readOwner(disk, path);
-      if (!owner) break;
-      owners.push(owner);
-      path = nextOf(owner);
-    }
-    return owners;
-  }
 
   async function isAlive({ id, nonce }: Owner): Promise<boolean> {
     if (!id || abandoned.has(nonce)) return false;
@@ -94,14 +82,14 @@ export async function acquireLock(disk: Disk, folder: string, processes: Process
 
   /** One attempt. @returns the list that led to us, ourselves left out; undefined if somebody got ahead. */
   async function take(): Promise<Owner[] | undefined> {
-    const owners = await follow();
+    const owners = await follow(disk, lockPath);
     const last = owners.at(-1);
     if (!last) return (await linkTo(lockPath)) ? [] : undefined;
     if (await isAlive(last)) throw refusal(folder, lockPath, last, self);
     const link = nextOf(last);
     try {
       if (!(await linkTo(link))) return undefined;
-      const again = await follow();
+      const again = await follow(disk, lockPath);
       if (again.at(-1)?.nonce === nonce) {
         await disk.rename(temporary, lockPath);
         for (const owner of again.slice(0, -1)) await removeQuietly(disk, nextOf(owner));
@@ -140,6 +128,24 @@ export async function acquireLock(disk: Disk, folder: string, processes: Process
   }
 }
 
+/** Whose a store is, as somebody sees it who only looks. `elsewhere`: on another host, which counts as alive. */
+export interface LockState extends Partial<Pick<ProcessId, 'pid' | 'host'>> {
+  readonly state: 'free' | 'alive' | 'elsewhere' | 'ended' | 'unreadable';
+  readonly since?: string;
+}
+
+/** Looks at LOCK and changes nothing. The answer may be old when it comes. */
+export async function lookAtLock(disk: Disk, folder: string, processes: Processes): Promise<LockState> {
+  const lockPath = join(folder, lockName);
+  const last = (await follow(disk, lockPath)).at(-1);
+  if (!last) return { state: 'free' };
+  const { id, since } = last;
+  if (!id) return { state: 'unreadable' };
+  const { host } = await processes.self();
+  const state = id.host !== host ? 'elsewhere' : (await processes.isAlive(id)) ? 'alive' : 'ended';
+  return { state, pid: id.pid, host: id.host, ...(since && { since }) };
+}
+
 /** Removes what others left beside LOCK when they died. Nothing but the file LOCK leads to us, so no list needs them. */
 async function sweep(disk: Disk, folder: string, isAlive: (owner: Owner) => Promise<boolean>): Promise<void> {
   for (const name of await disk.readdir(folder)) {
@@ -148,6 +154,20 @@ async function sweep(disk: Disk, folder: string, isAlive: (owner: Owner) => Prom
     const owner = await readOwner(disk, path);
     if (owner && !(await isAlive(owner))) await removeQuietly(disk, path);
   }
+}
+
+const linkOf = (lockPath: string, { nonce }: Owner): string => `${lockPath}.${nonce}.next`;
+
+/** The owners from LOCK on, the last of whom has the store. */
+async function follow(disk: Disk, lockPath: string): Promise<Owner[]> {
+  const owners: Owner[] = [];
+  for (let path = lockPath; owners.length < listLengthMax; ) {
+    const owner = await readOwner(disk, path);
+    if (!owner) break;
+    owners.push(owner);
+    path = linkOf(lockPath, owner);
+  }
+  return owners;
 }
 
 async function readOwner(disk: Disk, path: string): Promise<Owner | undefined> {

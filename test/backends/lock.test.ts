@@ -6,6 +6,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fsBackend } from '../../backends/fs';
+import { lookAtLock } from '../../backends/fs/lock';
+import { nodeDisk } from '../../backends/fs/node-disk';
 import { lookInProc, nodeProcesses } from '../../backends/fs/processes';
 import { type Backend, LockedError } from '../../src/backend';
 import { type Bundle, bundleForNode } from './helpers/bundle';
@@ -294,5 +296,35 @@ describe('release removes only its own', () => {
     const child = await startChild();
     expect(await child.open(folder)).toMatchObject({ opened: false, owner: { pid: process.pid } });
     await makeBackend().open('');
+  });
+});
+
+describe('who has a store can be seen without touching it', () => {
+  const look = () => lookAtLock(nodeDisk, folder, nodeProcesses);
+
+  it('nobody, a live one, one elsewhere, one that has ended, and what names nobody', async () => {
+    await mkdir(folder, { recursive: true });
+    expect(await look()).toEqual({ state: 'free' });
+    const child = await startChild();
+    await child.open(folder);
+    const { since } = await readLock();
+    expect(await look()).toEqual({ state: 'alive', pid: child.pid, host: hostname(), since });
+    await child.kill();
+    expect(await look()).toEqual({ state: 'ended', pid: child.pid, host: hostname(), since });
+    await placeLock({ pid: 4711, start: '1', host: 'elsewhere' });
+    expect(await look()).toMatchObject({ state: 'elsewhere', pid: 4711, host: 'elsewhere' });
+    await writeFile(join(folder, 'LOCK'), 'x');
+    expect(await look()).toEqual({ state: 'unreadable' });
+    expect(await readdir(folder)).toEqual(['LOCK']);
+  });
+
+  it('the last of a list, not the first', async () => {
+    const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
+    await placeLock({ ...(await deadOwner()), nonce: first });
+    await writeFile(
+      join(folder, `LOCK.${first}.next`),
+      JSON.stringify({ ...(await nodeProcesses.self()), nonce: second }),
+    );
+    expect(await look()).toMatchObject({ state: 'alive', pid: process.pid });
   });
 });
