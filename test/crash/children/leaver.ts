@@ -67,6 +67,12 @@ const ways = {
     stream(stopsWhenClosed);
     other.region('notes').set('n1', 'one');
   },
+  /** Streams until it has seen three failures and got over them. */
+  outgrows() {
+    let times = 0;
+    venue.on('recovered', () => ++times === 3 && venue.close());
+    stream(stopsWhenClosed);
+  },
   async closesTemp() {
     step();
     await venue.close();
