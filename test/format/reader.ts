@@ -49,10 +49,7 @@ export async function readFiles(files: Files): Promise<OutsideView> {
   const venue = sameVenue(checkpoint, commits, problems);
 
   const covers = (checkpoint?.line.payload.covers ?? {}) as Covers;
-  const chains = chainUp(
-    commits.filter((commit) => commit.payload.venue === venue),
-    problems,
-  );
+  const chains = chainUp(commits.filter((commit) => commit.payload.venue === venue));
   for (const [writer, chain] of chains) checkChain(chain, covers[writer], problems);
   checkHeads(chains, covers, problems);
 
@@ -122,15 +119,14 @@ function sameVenue(
   return venue;
 }
 
-/** Each writer's commits by index. The same one may stand in two files; two that differ may not have one index. */
-function chainUp(commits: Chained[], problems: Problem[]): Map<string, Chained[]> {
+/** Each writer's commits by index. The same one may stand in two files. */
+function chainUp(commits: Chained[]): Map<string, Chained[]> {
   const chains = new Map<string, Chained[]>();
-  for (const commit of commits.sort((a, b) => a.index - b.index)) {
+  const once = new Map(commits.map((commit) => [commit.hash, commit]));
+  for (const commit of [...once.values()].sort((a, b) => a.index - b.index)) {
     const chain = chains.get(commit.writer) ?? [];
-    const last = chain.at(-1);
-    if (last?.index !== commit.index) chains.set(commit.writer, [...chain, commit]);
-    else if (last.hash !== commit.hash)
-      problems.push({ kind: 'link', file: commit.file, what: `${commit.writer} has two of index ${commit.index}` });
+    chains.set(commit.writer, chain);
+    chain.push(commit);
   }
   return chains;
 }
@@ -144,7 +140,8 @@ function checkChain(chain: Chained[], covered: [number, string] | undefined, pro
   if (covered && (chain[0]?.index ?? 0) <= covered[0]) before = undefined;
   for (const { file, writer, index, hash, payload } of chain) {
     const problem = (kind: Problem['kind'], what: string) => problems.push({ kind, file, what: `${writer} ${what}` });
-    if (before && index !== before.index + 1) problem('hole', `${before.index + 1} to ${index - 1} missing`);
+    if (before && index === before.index) problem('link', `has two of index ${index}`);
+    else if (before && index !== before.index + 1) problem('hole', `${before.index + 1} to ${index - 1} missing`);
     else if (before && payload.prev !== before.hash) problem('link', `${index} does not follow ${before.index}`);
     if (index === covered?.[0] && hash !== covered[1]) problem('link', `${index} is not what was covered`);
     before = { index, hash };
