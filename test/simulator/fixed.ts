@@ -12,9 +12,9 @@ const crash: Step = { do: 'crash', how: 'power', recovery: [] };
 
 const programs: Readonly<Record<string, readonly Step[]>> = {
   'writes, sweeps and flushes': [
-    write(set('notes', 'k1'), set('jobs', 'k1')),
+    write(set('notes', 'k1'), set('jobs', 'k1'), set('top', 'k1', 0)),
     sweep,
-    write(set('notes', 'k1'), remove('jobs', 'k1'), set('notes', 'k2', 9000)),
+    write(set('top', 'k1', 0), set('notes', 'k1'), remove('jobs', 'k1'), set('notes', 'k2', 9000)),
     { do: 'flush', await: false },
     write(set('notes', 'k3')),
     flush,
@@ -71,5 +71,5 @@ const programs: Readonly<Record<string, readonly Step[]>> = {
 };
 
 export const fixedPrograms: readonly (Program & { readonly name: string })[] = Object.entries(programs).map(
-  ([name, steps], seed) => ({ name, seed, steps }),
+  ([name, steps], seed) => ({ name, seed, sweepMs: 100, steps }),
 );

@@ -2,11 +2,13 @@
 // Knows nothing of what is promised and checked.
 import { fsBackend } from '../../backends/fs';
 import type { Logger } from '../../src/base/seams';
+import type { RegionOptions } from '../../src/engine/schema';
 import { open, type Venue } from '../../src/venue';
 import type { ProcessClock, SimClock } from './clock';
 import { simulatedCrypto } from './crypto';
 import type { SimDisk } from './disk';
 import type { Machine } from './machine';
+import type { Value } from './model';
 import type { Death } from './program';
 import type { Random } from './random';
 
@@ -14,6 +16,17 @@ export const storePath = '/data/app/venue.etch';
 const seedOfKey = new Uint8Array(32).fill(7);
 
 const silent: Logger = { info() {}, warn() {}, error() {} };
+
+/** How regions are declared that are not as they come. */
+const declared: Readonly<Record<string, RegionOptions<Stored>>> = { top: { join: 'max' } };
+
+/** A value as a region holds it: `top` has numbers, since the greatest of them is the newest. */
+export type Stored = Value | number;
+
+export const stored = (region: string, value: Value): Stored => (region in declared ? value.n : value);
+
+export const asValue = (found: Stored | undefined): Value | undefined =>
+  typeof found === 'number' ? { n: found, pad: '' } : found;
 
 export type End<T> = { readonly value: T } | { readonly error: unknown };
 
@@ -28,6 +41,8 @@ export class Life {
   venue: Venue | undefined;
   /** The last resort of a process that goes. */
   writeNow: () => void = () => {};
+  /** Whether something went wrong while it opened: then it may have left something behind. */
+  troubled = false;
   /** Flushes and checkpoints that have been asked for and have not been answered. */
   unanswered = 0;
   private readonly process: ReturnType<Machine['spawn']>;
@@ -47,7 +62,7 @@ export class Life {
     return this.disk.isDead;
   }
 
-  async open(): Promise<Venue> {
+  async open(sweepMs: number): Promise<Venue> {
     const platform = {
       backend: fsBackend(storePath, { disk: this.disk, processes: this.process }),
       clock: this.clock,
@@ -60,8 +75,10 @@ export class Life {
         return () => {};
       },
     };
-    this.venue = await open({}, platform);
-    return this.venue;
+    const venue = await open({ sweepMs }, platform);
+    for (const [name, options] of Object.entries(declared)) venue.region(name, options);
+    this.venue = venue;
+    return venue;
   }
 
   /** Counts something that must be answered in the end. */

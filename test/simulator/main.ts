@@ -26,8 +26,11 @@ for (let seed = first; seed < first + runs; seed++) {
     failed++;
     console.log(`seed ${seed}: ${error.stack}`);
     console.log(`replay: npm run simulate -- --seed ${seed} --runs 1 --shrink`);
-    if (values.shrink)
-      for (const step of (await shrink(program, error)).steps) console.log(`  ${JSON.stringify(step)}`);
+    if (values.shrink) {
+      const { seed: world, steps } = await shrink(program, error);
+      console.log(`smaller, in world ${world}:`);
+      for (const step of steps) console.log(`  ${JSON.stringify(step)},`);
+    }
   }
   if ((seed - first + 1) % 10_000 === 0) console.log(`${seed - first + 1} programs, ${failed} failed`);
 }

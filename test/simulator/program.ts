@@ -33,6 +33,10 @@ export type Step =
     }
   | { readonly do: 'flush'; readonly await: boolean; readonly timeoutMs?: number }
   | { readonly do: 'checkpoint'; readonly await: boolean }
+  /** What was last written so long ago is deleted. */
+  | { readonly do: 'purge'; readonly region: string; readonly ms: number }
+  /** How much the store takes. */
+  | { readonly do: 'usage' }
   | { readonly do: 'wait'; readonly ms: number }
   /** The wall clock is set. */
   | { readonly do: 'jump'; readonly ms: number }
@@ -46,8 +50,8 @@ export type Step =
   | { readonly do: 'fill'; readonly roomBytes: number }
   | { readonly do: 'readOnly' }
   | { readonly do: 'slow'; readonly rate: number; readonly ms: number }
-  /** All that was wrong with the disk is put right; what was held up must go through. */
-  | { readonly do: 'heal' }
+  /** All that was wrong with the disk is put right; what was held up goes through, by a flush or by itself. */
+  | { readonly do: 'heal'; readonly flush: boolean }
   /** `recovery`: what goes wrong in the openings that follow, one after the other. */
   | { readonly do: 'crash'; readonly how: Death; readonly recovery: readonly Trouble[] }
   /** The crash comes at some later call of the disk, or at the end of the program. */
@@ -55,10 +59,12 @@ export type Step =
 
 export interface Program {
   readonly seed: number;
+  readonly sweepMs: number;
   readonly steps: readonly Step[];
 }
 
-const regions = ['notes', 'jobs'] as const;
+/** `top` keeps the greatest value, the others the newest. */
+export const regions = ['notes', 'jobs', 'top'] as const;
 const keysPerRegion = 6;
 
 export function randomProgram(seed: number, random: Random): Program {
@@ -70,6 +76,8 @@ export function randomProgram(seed: number, random: Random): Program {
     fork: 3,
     flush: 4,
     checkpoint: 2,
+    purge: 0.3,
+    usage: 0.3,
     wait: 6,
     jump: 1,
     close: 1,
@@ -84,7 +92,7 @@ export function randomProgram(seed: number, random: Random): Program {
     readOnly: faulty ? 0.3 : 0,
   };
   const steps = Array.from({ length }, () => randomStep(random, random.weighted(weights)));
-  return { seed, steps };
+  return { seed, sweepMs: random.pick([100, 100, 10, 0]), steps };
 }
 
 function randomStep(random: Random, kind: Step['do']): Step {
@@ -109,6 +117,10 @@ function randomStep(random: Random, kind: Step['do']): Step {
       };
     case 'checkpoint':
       return { do: 'checkpoint', await: random.chance(0.6) };
+    case 'purge':
+      return { do: 'purge', region: random.pick(['notes', 'jobs']), ms: random.below(1000) };
+    case 'heal':
+      return { do: 'heal', flush: random.chance(0.5) };
     case 'wait':
       return { do: 'wait', ms: random.below(random.chance(0.2) ? 10_000 : 200) };
     case 'jump':
@@ -146,7 +158,8 @@ function randomWrites(random: Random, max: number, among: readonly KeyName[] = [
   return Array.from({ length: 1 + random.below(max) }, () => {
     const anywhere = { region: random.pick(regions), key: `k${random.below(keysPerRegion)}` };
     const { region, key } = among.length > 0 && random.chance(0.7) ? random.pick(among) : anywhere;
-    const how = random.weighted({ set: 6, delete: 3, update: 1 });
-    return { region, key, how, bytes: random.below(random.chance(0.05) ? 20_000 : 60) };
+    // What deleting does to a join is not a matter of time, and the model knows only time.
+    const how = random.weighted({ set: 6, delete: region === 'top' ? 0 : 3, update: 1 });
+    return { region, key, how, bytes: region === 'top' ? 0 : random.below(random.chance(0.05) ? 20_000 : 60) };
   });
 }

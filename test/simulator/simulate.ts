@@ -1,6 +1,6 @@
 // Runs programs, one world each, and makes failures small: from a seed to a verdict that can be replayed.
 import type { Op } from './faults';
-import { type Program, randomProgram } from './program';
+import { type Program, randomProgram, type Step } from './program';
 import { Random } from './random';
 import { type Incident, type Tally, World } from './world';
 
@@ -23,17 +23,28 @@ export async function run(program: Program, incident?: Incident, watch?: (op: Op
   }
 }
 
-/** Leaves out steps as long as the program fails in the same way. */
+/** A shorter program meets its crashes elsewhere: so many worlds are tried before one is given up. */
+const worldsPerShrink = 30;
+
+/** Leaves out steps as long as the program fails in the same way in some world. */
 export async function shrink(program: Program, error: Error): Promise<Program> {
-  const kind = (message: string) => message.replace(/\d+/g, 'n');
+  const kind = (message: string) => message.replace(/[0-9a-f]*\d[0-9a-f]*/g, 'n');
+  const fails = async (steps: readonly Step[]): Promise<Program | undefined> => {
+    for (let world = 0; world < worldsPerShrink; world++) {
+      const shorter = { ...program, seed: program.seed + world, steps };
+      const { error: again } = await run(shorter);
+      if (again && kind(again.message) === kind(error.message)) return shorter;
+    }
+    return undefined;
+  };
   let smallest = program;
   for (let size = Math.ceil(program.steps.length / 2); size >= 1; ) {
     let smaller = false;
     for (let from = 0; from < smallest.steps.length; ) {
-      const steps = [...smallest.steps.slice(0, from), ...smallest.steps.slice(from + size)];
-      const { error: again } = await run({ ...smallest, steps });
-      if (again && kind(again.message) === kind(error.message)) {
-        smallest = { ...smallest, steps };
+      const { steps } = smallest;
+      const shorter = await fails([...steps.slice(0, from), ...steps.slice(from + size)]);
+      if (shorter) {
+        smallest = shorter;
         smaller = true;
       } else from += size;
     }

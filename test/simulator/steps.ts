@@ -2,6 +2,7 @@
 // world starts, dies or is checked after that.
 import { FlushTimeoutError, LockedError, TidemarkError } from '../../src/base/errors';
 import type { ForkedVenue } from '../../src/venue';
+import { type Stored, stored } from './life';
 import type { ForkWrites, Value } from './model';
 import type { Step, Write } from './program';
 import { type World, WorldError } from './world';
@@ -12,7 +13,7 @@ export const answerMsMax = 30_000;
 const closeMsMax = 12_000;
 /** How long a program waits for an answer that a broken disk holds up. */
 const patienceMs = 1000;
-/** Longer than whatever may still be going on after a flush. */
+/** Longer than the longest pause between retries, and than whatever may still be going on after a flush. */
 const idleMs = 10_000;
 
 export async function perform(world: World, step: Step): Promise<void> {
@@ -33,6 +34,12 @@ export async function perform(world: World, step: Step): Promise<void> {
       break;
     case 'checkpoint':
       await checkpoint(world, step.await);
+      break;
+    case 'purge':
+      purge(world, step.region, step.ms);
+      break;
+    case 'usage':
+      await usage(world);
       break;
     case 'wait':
       await world.clock.advance(step.ms, () => life.isOver);
@@ -65,7 +72,7 @@ export async function perform(world: World, step: Step): Promise<void> {
       disk.slowness(step.rate, step.ms);
       break;
     case 'heal':
-      await heal(world);
+      await heal(world, step.flush);
       break;
     case 'crash':
       world.troubles = [...step.recovery];
@@ -80,12 +87,29 @@ export async function perform(world: World, step: Step): Promise<void> {
 
 /** @returns what the key holds now, or 'none' if there was nothing to delete. */
 function apply({ model }: World, to: Pick<ForkedVenue, 'region'>, write: Write): Value | undefined | 'none' {
-  const region = to.region<Value>(write.region);
+  const region = to.region<Stored>(write.region);
   if (write.how === 'delete') return region.delete(write.key) ? undefined : 'none';
   const value = model.value(write.bytes);
-  if (write.how === 'update') region.update(write.key, () => value);
-  else region.set(write.key, value);
+  if (write.how === 'update') region.update(write.key, () => stored(write.region, value));
+  else region.set(write.key, stored(write.region, value));
   return value;
+}
+
+/** Which entries are old enough is the venue's business; that they stay deleted is ours. */
+function purge({ model, venue, read }: World, name: string, ms: number): void {
+  const region = venue.region(name);
+  const before = [...region].map(([key]) => ({ region: name, key }));
+  const purged = region.purgeOlderThan(ms);
+  const gone = before.filter((entry) => read(entry) === undefined);
+  for (const entry of gone) model.write(entry, undefined);
+  if (gone.length !== purged) throw new WorldError(`purged ${purged} entries and ${gone.length} are gone`);
+}
+
+async function usage(world: World): Promise<void> {
+  const end = await world.life.drive(world.venue.usage(), answerMsMax);
+  if (end && 'error' in end && !(world.mayRefuse && end.error instanceof TidemarkError)) throw end.error;
+  if (end && 'value' in end && !(end.value.bytes >= 0))
+    throw new WorldError(`the store takes ${end.value.bytes} bytes`);
 }
 
 async function fork(world: World, { writes, meanwhile, end }: Step & { do: 'fork' }): Promise<void> {
@@ -106,18 +130,18 @@ async function fork(world: World, { writes, meanwhile, end }: Step & { do: 'fork
 }
 
 async function flush(world: World, awaited: boolean, timeoutMs?: number): Promise<void> {
+  const { life } = world;
   const moment = world.model.now();
   const limit = timeoutMs ?? (awaited && world.broken ? patienceMs : undefined);
-  const flushed = world.life.ask(world.venue.flush(limit === undefined ? {} : { timeoutMs: limit })).then(
-    () => {
-      world.model.durable(moment);
-      world.tally.flushes++;
-    },
-    (error) => {
-      if (!(error instanceof FlushTimeoutError) && !isClosed(error)) world.failure ??= error;
-    },
-  );
-  if (awaited) await world.life.drive(flushed, answerMsMax);
+  const flushed = life.ask(world.venue.flush(limit === undefined ? {} : { timeoutMs: limit })).then(() => {
+    world.model.durable(moment);
+    world.tally.flushes++;
+    if (!life.isOver) world.checkRoot();
+  });
+  const heard = flushed.catch((error) => {
+    if (!(error instanceof FlushTimeoutError) && !isClosed(error)) world.failure ??= error;
+  });
+  if (awaited) await life.drive(heard, answerMsMax);
 }
 
 const isClosed = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'closed';
@@ -154,7 +178,7 @@ async function close(world: World): Promise<void> {
   await world.clock.advance(1);
   if (life.unanswered > 0)
     throw new WorldError(`${life.unanswered} flushes or checkpoints were not answered when the venue was closed`);
-  if (!world.mayRefuse) {
+  if (!world.mayRefuse && !life.troubled) {
     const left = [...life.disk.files().keys()].filter((path) => path.includes('LOCK') || path.endsWith('.tmp'));
     if (left.length > 0) throw new WorldError(`close left ${left} behind`);
     if (life.disk.openFiles().length > 0) throw new WorldError(`close left ${life.disk.openFiles()} open`);
@@ -178,21 +202,25 @@ function exit(world: World): void {
 
 async function intrude(world: World): Promise<void> {
   const other = world.spawn();
-  const end = await world.life.drive(other.open(), answerMsMax);
+  const end = await world.life.drive(other.open(100), answerMsMax);
   if (end && !('error' in end)) throw new WorldError('a store in use was opened by another process');
   if (end && !(end.error instanceof LockedError)) throw end.error;
   other.leave();
 }
 
-/** What was held up goes through by itself, and then nothing happens any more. */
-async function heal(world: World): Promise<void> {
+/** What was held up goes through, and then nothing happens any more. */
+async function heal(world: World, flushes: boolean): Promise<void> {
   const { life, venue } = world;
   world.mend(life.disk);
-  await flush(world, true);
-  if (life.isOver) return;
-  if (venue.unsaved.get()) throw new WorldError('unsaved after a flush on a disk that works');
+  if (flushes) {
+    await flush(world, true);
+    if (!life.isOver && venue.unsaved.get()) throw new WorldError('unsaved after a flush on a disk that works');
+  }
   await world.clock.advance(idleMs, () => life.isOver);
   if (life.isOver) return;
+  const { unsaved } = venue.health();
+  if (venue.unsaved.get() || unsaved.entries > 0)
+    throw new WorldError(`${unsaved.entries} unsaved on a disk that works`);
   if (life.unanswered > 0) throw new WorldError('a checkpoint was not answered on a disk that works');
   if (life.clock.pending > 0) throw new WorldError('an idle venue has a timer');
 }

@@ -8,15 +8,13 @@ import type { Phase } from './calls';
 import { SimClock } from './clock';
 import { SimDisk } from './disk';
 import type { Fault, Op } from './faults';
-import { Life, storePath } from './life';
+import { asValue, Life, type Stored, storePath } from './life';
 import { Machine } from './machine';
-import { type KeyName, Model, type Read, type Value } from './model';
-import type { CrashPoint, Death, Program, Step, Trouble } from './program';
+import { type KeyName, Model, type Read } from './model';
+import { type CrashPoint, type Death, type Program, regions, type Step, type Trouble } from './program';
 import { Random } from './random';
 import { answerMsMax, perform } from './steps';
 import { checkNothingCut, checkQuarantine, type Files, quarantineIn } from './store-check';
-
-const regionNames = ['notes', 'jobs'];
 
 /** What happened in a world: tells whether simulations do what they should. */
 export interface Tally {
@@ -78,6 +76,7 @@ export class World {
   /** The disk as the next process gets it. */
   private disk: SimDisk;
   private rot: Rot | undefined;
+  private sweepMs = 100;
 
   /** The crash that is armed, by the calls of this process. */
   private crash: CrashPoint | undefined;
@@ -105,9 +104,10 @@ export class World {
   }
 
   async run(program: Program): Promise<void> {
+    this.sweepMs = program.sweepMs;
     await this.boot();
     for (const step of program.steps) await this.take(step);
-    await this.take({ do: 'heal' });
+    await this.take({ do: 'heal', flush: this.random.chance(0.5) });
     await this.take({ do: 'crash', how: this.anyDeath(), recovery: [] });
     await this.take({ do: 'close' });
     await this.decay();
@@ -122,8 +122,21 @@ export class World {
   }
 
   /** How values read now. */
-  readonly read: Read = ({ region, key }) => this.venue.region<Value>(region).get(key);
-  private readonly root: Read = ({ region, key }) => this.venue.root.region<Value>(region).get(key);
+  readonly read: Read = ({ region, key }) => asValue(this.venue.region<Stored>(region).get(key));
+  private readonly root: Read = ({ region, key }) => asValue(this.venue.root.region<Stored>(region).get(key));
+
+  /** What the venue says a crash would leave is a promise, whether it is asked for a key or for all. */
+  checkRoot(): void {
+    if (this.rot) return;
+    this.model.promise(this.root);
+    for (const name of regions) {
+      const region = this.venue.root.region(name);
+      const listed = [...region].map(([key]) => key);
+      if (listed.some((key, at) => !region.has(key) || (at > 0 && key <= listed[at - 1]!))) {
+        throw new WorldError(`root of ${name} lists ${listed}`);
+      }
+    }
+  }
 
   private anyDeath(): Death {
     return this.random.pick(['power', 'kill']);
@@ -166,7 +179,7 @@ export class World {
   /** The process crashes. What the venue says is durable at that moment is a promise. */
   die(how: Death): void {
     this.tally.crashes++;
-    if (this.life.venue && !this.rot) this.model.promise(this.root);
+    if (this.life.venue) this.checkRoot();
     this.endLife(how);
   }
 
@@ -198,13 +211,14 @@ export class World {
     this.mend(life.disk);
     life.disk.onCall = (call, phase, op) => this.called(call, phase, op);
     const trouble = this.troubles.shift();
+    life.troubled = trouble !== undefined;
     if (trouble) this.tally.troubledOpens++;
     const refuses = trouble !== undefined && 'faults' in trouble;
     if (refuses) life.disk.faults.set({ rate: trouble.faults });
     else if (trouble) this.armCrash(trouble);
     const [durable, live] = [copy(life.disk.durableView()), copy(life.disk.files())];
     checkQuarantine(this.quarantined, live);
-    const end = await life.drive(life.open(), answerMsMax);
+    const end = await life.drive(life.open(this.sweepMs), answerMsMax);
     checkNothingCut(storePath, end ? live : durable, this.disk.files());
     // An opening that did not get through may have put the rot into quarantine already.
     if (this.rot && (!end || 'error' in end)) this.rot = { ...this.rot, read: false };
@@ -224,14 +238,12 @@ export class World {
     this.tally.opens++;
     this.tally.tornBytes += report.tornBytes;
     this.tally.damage += report.damage.length;
-    const keys: KeyName[] = regionNames.flatMap((region) =>
-      [...venue.region<Value>(region)].map(([key]) => ({ region, key })),
-    );
+    const keys = regions.flatMap((region) => [...venue.region(region)].map(([key]): KeyName => ({ region, key })));
     if (this.rot) this.checkRotten(this.rot, report);
     else if (report.damage.length > 0) throw new WorldError(`damage without rot: ${JSON.stringify(report.damage)}`);
     if (!this.rot || this.rot.spare) this.model.recover(keys, this.read);
     else this.model.checkNothingInvented(keys, this.read);
-    if (!this.rot) this.model.promise(this.root);
+    this.checkRoot();
   }
 
   private checkRotten({ path, byte, read }: Rot, report: RecoveryReport): void {
