@@ -7,6 +7,8 @@ import type { Finding } from './errors';
 export interface Outcome {
   text: string;
   json: unknown;
+  /** What is to be known besides; goes to stderr. */
+  note?: string | undefined;
   exitCode?: 0 | 1;
 }
 

@@ -4,7 +4,6 @@ import { fsBackend } from '../../../backends/fs';
 import { type Backend, type StoredBytes, TidemarkError } from '../../backend';
 import type { Logger } from '../../base/seams';
 import { openVenue, type Venue } from '../../node';
-import { readOrCreateSeed } from '../../platform/key-file';
 import { CommandError } from '../errors';
 import type { Progress } from '../progress';
 import { exists, refuseLocked } from './copy';
@@ -46,10 +45,11 @@ export async function openToWrite(
       );
     }
   }
-  const seed = key.seed ?? (await readOrCreateSeed(key.path, silent));
-  progress.begin('opening', bytes);
   // No sweep in between: what is written goes out with the flush.
-  return openVenue({ store: counting(fsBackend(path), progress), seed, trusted, logger: silent, sweepMs: 2 ** 31 - 1 });
+  const options = { trusted, logger: silent, sweepMs: 2 ** 31 - 1 };
+  if (!key.seed) return openVenue({ store: path, ...options }); // which makes the key
+  progress.begin('opening', bytes);
+  return openVenue({ store: counting(fsBackend(path), progress), seed: key.seed, ...options });
 }
 
 function counting(backend: Backend, progress: Progress): Backend {

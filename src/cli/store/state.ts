@@ -18,9 +18,9 @@ import { mainSigners } from './lines';
 export interface State {
   readonly files: StoreFiles;
   readonly key: KeyFile;
-  /** Whose commits were read. */
-  readonly signers: readonly string[];
-  /** What an opening would find now. Nothing of what it says was put in quarantine or cut was. */
+  /** Whose store it is: the key file's did, or whoever signed what is in it. Undefined while nobody has. */
+  readonly did: string | undefined;
+  /** What an opening would find now. Nothing was cut or put in quarantine, whatever it says. */
   readonly report: RecoveryReport;
   readonly venue: string | undefined;
   readonly regions: ReadonlyMap<string, RegionView>;
@@ -49,8 +49,8 @@ export function readState(path: string, trusted: readonly string[], progress?: P
       const key = await readKeyFile(files.folder);
       const found = await mainSigners(files);
       // Without a key, or beside another one's, the store is taken for what it says it is.
-      const did =
-        key.did !== undefined && (found.includes(key.did) || found.length === 0) ? key.did : (found[0] ?? 'nobody');
+      const isOurs = key.did !== undefined && (found.includes(key.did) || found.length === 0);
+      const did = isOurs ? key.did : found[0];
       const report: RecoveryReport = {
         checkpoint: 0,
         fellBack: false,
@@ -66,7 +66,7 @@ export function readState(path: string, trusted: readonly string[], progress?: P
       const backend = lookingOnly(files);
       const began = clock.elapsed();
       const stored = await backend.open('');
-      const recovered = await recover(stored, { backend, clock, crypto: nodeCrypto, did, trusted, report });
+      const recovered = await recover(stored, { backend, clock, crypto: nodeCrypto, did: did ?? '', trusted, report });
       const regions = regionsOf(recovered, report);
       report.commits = recovered.commits.length;
       for (const { chunks } of recovered.regions) for (const meta of chunks) report.entries += meta.count;
@@ -75,7 +75,7 @@ export function readState(path: string, trusted: readonly string[], progress?: P
       return {
         files,
         key,
-        signers: [did, ...trusted],
+        did,
         report,
         venue: recovered.venue,
         regions,
