@@ -77,24 +77,30 @@ export class CheckpointBuilder {
 
   /** It stands: the regions go on from it. */
   finish(): void {
-    const { time, forgetBefore } = this.options;
     for (const [region, pass] of this.passes) {
       region.countAll();
       const made = this.made.get(region) ?? [];
       for (const { chunk, offset } of made) chunk.offset = offset;
-      region.base = new Base(
-        made.map(({ chunk }) => chunk),
-        time,
-      );
+      const chunks = made.map(({ chunk }) => chunk);
+      region.base = new Base(chunks, this.options.time);
       region.capture = undefined;
+      const { flags } = region.overlay;
+      for (let slot = 0; slot < flags.length; slot++) flags[slot]! &= ~pass;
+    }
+  }
+
+  /** After that: drops the tombstones that nothing remembers any more, in slices. */
+  async forget(): Promise<void> {
+    for (const region of this.passes.keys()) {
       const { overlay } = region;
       for (let slot = 0; slot < overlay.keys.length; slot++) {
-        overlay.flags[slot]! &= ~pass;
-        if (overlay.values[slot] !== TOMBSTONE || overlay.stamps[slot]! >= forgetBefore) continue;
+        if (slot % sortKeys === 0) await this.turn();
         const key = overlay.keys[slot];
-        // Not in the checkpoint, not changed since, not in a fork: nothing remembers it any more.
-        const idle = key !== undefined && !(overlay.flags[slot]! & (DIRTY | CHANGED[0] | CHANGED[1]));
-        if (idle && region.durable(slot).value === TOMBSTONE && !region.base.find(key)) overlay.remove(slot);
+        const stamp = overlay.stamps[slot]!;
+        if (overlay.values[slot] !== TOMBSTONE || key === undefined || stamp >= this.options.forgetBefore) continue;
+        // Not written or made durable since, not in a commit on its way, and not in the checkpoint.
+        if (overlay.flags[slot]! & (DIRTY | CHANGED[0] | CHANGED[1]) || region.durable(slot).stamp !== stamp) continue;
+        if (!region.base.find(key)) overlay.remove(slot);
       }
     }
   }

@@ -355,6 +355,7 @@ export class Engine implements Host {
       copied: builder.copied,
       tookMs,
     });
+    await builder.forget();
   }
 
   /** A commit of another writer, durable elsewhere. Verified before it is joined. */
