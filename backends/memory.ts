@@ -97,6 +97,11 @@ export function memoryBackend(store?: MemoryStore): Backend {
         async *stream() {
           yield get().slice();
         },
+        async read(offset: number, length: number) {
+          const bytes = get();
+          if (offset < 0 || offset + length > bytes.length) throw new RangeError(`${name} ends at ${bytes.length}`);
+          return bytes.slice(offset, offset + length);
+        },
         async retire(why: string) {
           mine.quarantine(get(), why);
           remove();
@@ -110,12 +115,7 @@ export function memoryBackend(store?: MemoryStore): Backend {
     const remove = () => {
       mine.checkpoints = mine.checkpoints.filter((other) => other !== checkpoint);
     };
-    const read = async (offset: number, length: number) => {
-      if (offset < 0 || offset + length > bytes.length)
-        throw new RangeError(`checkpoint.${generation} ends at ${bytes.length}`);
-      return bytes.slice(offset, offset + length);
-    };
-    return stored(`checkpoint.${generation}`, () => bytes, remove, { generation, read });
+    return stored(`checkpoint.${generation}`, () => bytes, remove, { generation });
   }
 
   function storedLog(generation: number, commits: readonly Commit[]): StoredLog {

@@ -27,6 +27,8 @@ export interface StoredBytes {
   readonly size: number;
   /** All bytes in order, in slabs of any size. */
   stream(): AsyncIterable<Bytes>;
+  /** `length` bytes from `offset`. Rejects when they are not there. */
+  read(offset: number, length: number): Promise<Bytes>;
   /** Moves it to quarantine, whole and durably; it is not found at the next open. */
   retire(why: string): Promise<void>;
 }
@@ -42,8 +44,6 @@ export interface StoredLog extends StoredBytes {
 export interface StoredCheckpoint extends StoredBytes {
   /** Grows with every checkpoint; 1 is the first. */
   readonly generation: number;
-  /** `length` bytes from `offset`. Rejects when they are not there. */
-  read(offset: number, length: number): Promise<Bytes>;
 }
 
 /** What open() found. Nothing in it has been verified. */

@@ -210,7 +210,7 @@ async function closeInOrder(engine: Engine, released: () => void): Promise<Close
   engine.closed = true;
   await within(clock, closeSweepMsMax, sweeper.settled());
   await within(clock, closeFlushMsMax, sweeper.flush(closeFlushMsMax));
-  await within(clock, closeBackendMsMax, engine.checkpointSettled());
+  await within(clock, closeBackendMsMax, engine.checkpointer.settled());
   engine.stop();
   const entries = fork.unsaved;
   const report: CloseReport = {
@@ -273,7 +273,7 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
     root: { region: <T>(name: string) => rootFace(engine.region(name)) as ReadonlyRegion<T> },
     async checkpoint() {
       engine.guard();
-      await engine.checkpoint();
+      await engine.checkpointer.make();
     },
     health: () => healthOf(engine, usage),
     async usage() {

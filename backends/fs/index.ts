@@ -164,12 +164,25 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
         return size;
       },
       stream: () => streamFile(disk, path, size),
+      read: (offset, length) => readFileAt(disk, path, size, offset, length),
       async retire(why) {
         live();
         await track(quarantine.take(path, why));
       },
       async cut(to) {
         live();
+        // An empty log would be removed by the next opening: so that opening twice changes nothing, it goes now.
+        if (to === 0) {
+          await track(
+            attempt(
+              'cut',
+              path,
+              disk.unlink(path).then(() => disk.syncFolder(home)),
+            ),
+          );
+          size = 0;
+          return;
+        }
         const work = using(disk, path, 'r+', async (file) => {
           await disk.truncate(file, to);
           await disk.fsync(file);

@@ -10,24 +10,24 @@ export const encodeUtf8 = (text: string): Bytes => encoder.encode(text) as Bytes
 /** @throws TypeError for bytes that are not UTF-8. */
 export const decodeUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const codes = Uint8Array.from(alphabet, (c) => c.charCodeAt(0));
+const codes = encoder.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
 const values = new Uint8Array(128).fill(255);
 codes.forEach((code, value) => {
   values[code] = value;
 });
 
-/** base64url without padding (RFC 4648 section 5, RFC 7515 section 2). */
+/** base64url without padding (RFC 4648 section 5, RFC 7515 section 2). By way of bytes: joining characters takes ten times as long. */
 export function toBase64url(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 3) {
-    const left = bytes.length - i;
+  const text = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  for (let i = 0, at = 0; i < bytes.length; i += 3) {
     const bits = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    text += alphabet[bits >> 18]! + alphabet[(bits >> 12) & 63]!;
-    if (left > 1) text += alphabet[(bits >> 6) & 63]!;
-    if (left > 2) text += alphabet[bits & 63]!;
+    // What is past the end of `text` is dropped.
+    text[at++] = codes[bits >> 18]!;
+    text[at++] = codes[(bits >> 12) & 63]!;
+    text[at++] = codes[(bits >> 6) & 63]!;
+    text[at++] = codes[bits & 63]!;
   }
-  return text;
+  return decodeUtf8(text);
 }
 
 /** @throws TypeError for text that toBase64url would not have written: one text for one value. */

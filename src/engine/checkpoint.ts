@@ -11,7 +11,7 @@ import { Base, Chunk, columnEntry, MOVED } from './base';
 import { chunkBytes, chunkBytesMin, sortKeys } from './limits';
 import { mergeRuns } from './order';
 import { CHANGED, DIRTY, UNKNOWN } from './overlay';
-import { turns } from './recovery';
+import { turns } from './reading';
 import type { RegionState } from './region';
 
 export interface CheckpointOptions {

@@ -1,23 +1,24 @@
 // The live state of one venue, and how it becomes durable: regions and fork, the writer driven by the sweeper, checkpoints when the log has outgrown
 // the state, commits of other writers. Opening and closing in order are venue.ts's.
-import type { Backend, StoredCheckpoint } from '../backend';
+import type { Backend } from '../backend';
 import { type Bytes, encodeUtf8 } from '../base/bytes';
 import { TidemarkError, ValueError } from '../base/errors';
 import type { Clock, Crypto, Logger } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import { StampClock } from '../lattice/clock';
 import { type CommitLine, verifyChains } from '../log/chain';
-import { encodeIndex } from '../log/checkpoint';
+import { decodeChunk } from '../log/checkpoint';
 import { decodeBody, decodeEntry, encodeEntry, type StoredEntry } from '../log/entries';
-import { type CheckpointPayload, encodeLine, parseLine } from '../log/line';
-import { Base, Chunk } from './base';
-import { CheckpointBuilder } from './checkpoint';
+import { parseLine } from '../log/line';
+import { Base, Chunk, columnEntry } from './base';
+import { Checkpointer } from './checkpointer';
 import type { DetachedFork } from './detached';
 import { Events, type FailureInfo } from './events';
 import { Fork, type Forkable } from './fork';
 import type { Host } from './host';
-import { checkpointBytesMin, commitBytesTarget, regionNameMax, retryMsMax, retryMsMin, tombstoneMs } from './limits';
-import { type Recovered, type RecoveryReport, turns } from './recovery';
+import { commitBytesTarget, regionNameMax, retryMsMax, retryMsMin } from './limits';
+import { type ReadCheckpoint, turns } from './reading';
+import type { Recovered, RecoveryReport } from './recovery';
 import { RegionState } from './region';
 import { Sweeper } from './sweeper';
 import { Writer } from './writer';
@@ -50,14 +51,11 @@ export class Engine implements Host {
   readonly counts = { sweeps: 0, failures: 0, failing: 0, checkpoints: 0 };
   lastFailure: FailureInfo | undefined;
   private unsavedFlag = false;
-  private source: StoredCheckpoint | undefined;
-  private logBytes = 0;
-  private nextCheckpointBytes = checkpointBytesMin;
-  private covers: Record<string, [number, string]> = {};
+  /** For each writer the highest index that was joined without a gap before it, and its hash. */
+  readonly covers: Record<string, [index: number, hash: string]> = {};
+  readonly checkpointer = new Checkpointer(this);
   /** Commits of other writers that were joined before one that they follow, by writer and index. */
   private readonly ahead = new Map<string, Map<number, string>>();
-  private checkpointing: Promise<void> | undefined;
-  private checkpointAsked: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(readonly options: EngineOptions) {
     const { clock, logger, freezes, sweepMs } = options;
@@ -80,33 +78,26 @@ export class Engine implements Host {
   /** Lays what was recovered into regions, and begins a new chain on it. */
   async load(recovered: Recovered, proposedVenue: string): Promise<void> {
     const { backend, clock, crypto, identity, report } = this.options;
+    const { base, more, whole } = recovered;
+    const time = base?.line.payload.time ?? 0;
     this.venue = recovered.venue ?? proposedVenue;
-    this.source = recovered.source;
-    this.logBytes = recovered.logBytes;
-    this.nextCheckpointBytes = Math.max(checkpointBytesMin, recovered.source?.size ?? 0);
-    this.stamps.observe(recovered.time);
-    recovered.regions.forEach(({ region: name, version, join, chunks: metas }, r) => {
-      const region = this.region(name);
-      region.version = version;
-      region.storedJoin = join;
-      if (join !== 'custom') region.join = join as 'lww';
-      const chunks = metas.flatMap((meta, c) => {
-        const bytes = recovered.chunks[r]![c];
-        return bytes ? new Chunk(meta, 0, bytes, version) : [];
+    this.checkpointer.load(base?.file, recovered.logBytes, whole && !report.fellBack);
+    // Where others write, too, a checkpoint has to cover all that this one does.
+    if (!backend.exclusive) Object.assign(this.covers, base?.line.payload.covers);
+    this.stamps.observe(time);
+    let offset = 0;
+    base?.regions.forEach(({ region: name, version, join, chunks: metas }, r) => {
+      const region = this.stored(name, version, join);
+      const chunks: Chunk[] = [];
+      metas.forEach((meta, c) => {
+        const bytes = base.chunks[r]![c];
+        if (bytes) chunks.push(new Chunk(meta, offset, bytes, version));
+        offset += meta.length + 1; // each is followed by "\n"
       });
-      region.setBase(new Base(chunks, recovered.time));
+      region.setBase(new Base(chunks, time));
       report.entries += chunks.reduce((sum, { meta }) => sum + meta.count, 0);
     });
-    // Chunks stand in the order of the index, each followed by "\n".
-    let offset = 0;
-    recovered.regions.forEach(({ region, chunks: metas }) => {
-      const byDigest = new Map(this.regions.get(region)!.base.chunks.map((chunk) => [chunk.meta, chunk]));
-      for (const meta of metas) {
-        const chunk = byDigest.get(meta);
-        if (chunk) chunk.offset = offset;
-        offset += meta.length + 1;
-      }
-    });
+    for (const older of more) this.salvage(older);
     const turn = turns(clock);
     const heads: Record<string, number> = {};
     for (const line of recovered.commits) {
@@ -133,11 +124,33 @@ export class Engine implements Host {
       },
       durable: (info) => {
         this.counts.sweeps++;
-        this.logBytes += info.bytes;
+        this.checkpointer.logged(info.bytes);
         this.covers[info.writer] = [info.index, info.hash];
         this.events.emit('sweep', info);
       },
     });
+  }
+
+  /** Joins the good chunks of a checkpoint that is older than the one that was laid as the base. */
+  private salvage({ regions, chunks }: ReadCheckpoint): void {
+    regions.forEach(({ region: name, version, join }, r) => {
+      const region = this.stored(name, version, join);
+      for (const bytes of chunks[r]!) {
+        if (!bytes) continue;
+        const columns = decodeChunk(bytes, version);
+        for (let at = 0; at < columns.keys.length; at++) region.merge(columnEntry(columns, at), 'recovered');
+      }
+    });
+  }
+
+  /** A region as the store has it: its first mention says under which version and join, until the program does. */
+  private stored(name: string, version: number, join: string): RegionState {
+    const region = this.region(name);
+    if (region.exists) return region;
+    region.version = version;
+    region.storedJoin = join;
+    if (join !== 'custom') region.join = join as 'lww';
+    return region;
   }
 
   now(): number {
@@ -203,27 +216,13 @@ export class Engine implements Host {
     );
     this.writer.stopped = error;
     this.sweeper.stop(error);
-    for (const { reject } of this.checkpointAsked) reject(error);
-    this.checkpointAsked = [];
+    this.checkpointer.stop(error);
   }
 
   /** Makes everything durable in this turn, if the backend can: the process is going. */
   writeNow(): void {
     if (this.closed) return;
     this.writer.writeNow();
-  }
-
-  /** A checkpoint now. Resolves when it stands. @throws what the backend throws. */
-  checkpoint(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.checkpointAsked.push({ resolve, reject });
-      this.sweeper.flush().catch(reject);
-    });
-  }
-
-  /** Resolves when no checkpoint is being made. */
-  async checkpointSettled(): Promise<void> {
-    await this.checkpointing;
   }
 
   private async write(forced: boolean): Promise<void> {
@@ -239,10 +238,10 @@ export class Engine implements Host {
     if (forced) this.events.emit('flush', { tookMs: clock.elapsed() - began });
     if (this.fork.unsaved === 0) this.tellUnsaved(false);
     // Here no append is on its way: the state that is durable is exactly what the chains' heads say.
-    this.startCheckpoint();
+    this.checkpointer.startIfDue();
   }
 
-  private failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void {
+  failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void {
     const { backend } = this.options;
     const error = cause instanceof Error ? cause : new Error(String(cause));
     // The system's word (ENOSPC, QuotaExceededError) says more than ours.
@@ -274,88 +273,6 @@ export class Engine implements Host {
 
   get unsaved(): boolean {
     return this.unsavedFlag;
-  }
-
-  private startCheckpoint(): void {
-    if (this.checkpointing) return;
-    const asked = this.checkpointAsked;
-    if (asked.length === 0 && (this.closed || this.logBytes < this.nextCheckpointBytes)) return;
-    this.checkpointAsked = [];
-    this.checkpointing = this.makeCheckpoint()
-      .then(
-        () => {
-          for (const { resolve } of asked) resolve();
-        },
-        (error) => {
-          this.nextCheckpointBytes = this.logBytes + checkpointBytesMin;
-          this.failed('checkpoint', error, undefined);
-          for (const { reject } of asked) reject(error);
-        },
-      )
-      .then(() => {
-        this.checkpointing = undefined;
-        // Somebody asked while this one was made: what it began from is older than that.
-        if (this.checkpointAsked.length > 0) void this.sweeper.flush();
-      });
-  }
-
-  private async makeCheckpoint(): Promise<void> {
-    const { backend, clock, crypto, identity } = this.options;
-    const began = clock.elapsed();
-    // A join that only a program knows, on entries that others may still be writing, is not ours to settle.
-    const unjoined = [...this.regions.values()].find((region) => region.unjoined.length > 0);
-    if (unjoined && !backend.exclusive) {
-      throw new TidemarkError(
-        'bad_option',
-        `region '${unjoined.name}' was written with a join of the program's own: declare it, so that a checkpoint can be made`,
-      );
-    }
-    const time = this.stamps.latest;
-    const oldestFork = Math.min(...[...this.forks].map(({ began: stamp }) => stamp));
-    // Nobody else can hold an older write back, unless others write this store too.
-    const forgetBefore = backend.exclusive ? Math.min(time + 1, oldestFork) : time - tombstoneMs * 4096;
-    const regions = [...this.regions.values()].filter(({ transient }) => !transient);
-    const builder = new CheckpointBuilder({ clock, crypto, regions, time, forgetBefore, source: this.source });
-    const covers = { ...this.covers };
-    const { writer, venue, logBytes } = this;
-    writer.covered();
-    async function* lines(): AsyncGenerator<Bytes> {
-      yield* builder.lines();
-      const payload = { kind: 'checkpoint' as const, venue, writer: writer.id, covers, time, count: builder.chunks };
-      yield encodeLine<CheckpointPayload>(crypto, identity, payload, encodeIndex(builder.metas)).bytes;
-    }
-    let made: StoredCheckpoint | undefined;
-    try {
-      const vector = Object.fromEntries(Object.entries(covers).map(([id, [index]]) => [id, index]));
-      made = await backend.checkpoint(lines(), vector, this.source?.generation ?? 0);
-    } catch (error) {
-      builder.abandon();
-      throw error;
-    }
-    if (!made) {
-      builder.abandon(); // another writer's stands; ours would be no better
-      return;
-    }
-    builder.finish();
-    this.source = made;
-    this.counts.checkpoints++;
-    this.logBytes -= logBytes;
-    this.nextCheckpointBytes = Math.max(checkpointBytesMin, made.size);
-    if (backend.exclusive) {
-      // Writers that have not written since need not be named in the next one: their commits are gone by then. (Where others
-      // write too, the next checkpoint must name all that this one does, to be seen to cover it.)
-      for (const [id, [index]] of Object.entries(covers))
-        if (id !== writer.id && this.covers[id]?.[0] === index) delete this.covers[id];
-    }
-    const tookMs = clock.elapsed() - began;
-    this.events.emit('checkpoint', {
-      generation: made.generation,
-      bytes: made.size,
-      chunks: builder.chunks,
-      copied: builder.copied,
-      tookMs,
-    });
-    await builder.forget();
   }
 
   /** A commit of another writer, durable elsewhere. Verified before it is joined. */
@@ -402,13 +319,8 @@ export class Engine implements Host {
     let changed = 0;
     try {
       for (const group of decodeBody(line.body)) {
-        const region = this.region(group.region);
+        const region = this.stored(group.region, group.version, group.join);
         if (region.transient) continue;
-        if (!region.declared && region.overlay.keys.length === 0 && region.base.chunks.length === 0) {
-          region.version = group.version;
-          region.storedJoin = group.join;
-          if (group.join !== 'custom') region.join = group.join as 'lww';
-        }
         const keys: string[] = [];
         for (const encoded of group.entries) {
           const entry = decodeEntry(encoded, time, group.version);

@@ -1,13 +1,11 @@
 // Opening: what the backend found is verified and becomes state. The newest checkpoint that verifies, then every commit that verifies. What does
 // not is put in quarantine and reported; nothing is dropped silently, nothing is changed before the store is known to be ours.
 import type { Backend, Stored, StoredCheckpoint, StoredLog } from '../backend';
-import { type Bytes, concatBytes } from '../base/bytes';
 import { TidemarkError } from '../base/errors';
 import type { Clock, Crypto } from '../base/seams';
-import { type CommitLine, type Covers, type Hole, verifyChains } from '../log/chain';
-import { decodeIndex, type RegionMeta } from '../log/checkpoint';
-import { type CheckpointPayload, digestOf, formatVersion, type Line, parseLine, verifyLine } from '../log/line';
-import { sliceMs } from './limits';
+import { type CommitLine, type Hole, verifyChains } from '../log/chain';
+import { formatVersion, type Line, verifyLine } from '../log/line';
+import { lastLine, type ReadCheckpoint, type ReadLog, readCheckpoint, readLog, unnamedLines } from './reading';
 
 export interface Damage {
   /** Where: a file, or a chain. */
@@ -42,13 +40,11 @@ export interface RecoveryReport {
 
 export interface Recovered {
   venue: string | undefined;
-  generation: number;
-  source: StoredCheckpoint | undefined;
-  time: number;
-  regions: RegionMeta[];
-  /** Bytes of each chunk, by region and place as in `regions`; undefined where it is damaged. */
-  chunks: (Bytes | undefined)[][];
-  covers: Covers;
+  /** Whether all of a checkpoint was there, or none was needed. */
+  whole: boolean;
+  base: ReadCheckpoint | undefined;
+  /** Older checkpoints of which good chunks are to be joined, too. */
+  more: ReadCheckpoint[];
   commits: CommitLine[];
   /** Bytes of the logs that were read. */
   logBytes: number;
@@ -64,59 +60,36 @@ interface Options {
   report: RecoveryReport;
 }
 
-interface ReadLog {
-  log: StoredLog;
-  lines: { line: Line; bytes: Bytes; at: number }[];
-  bad: { bytes: Bytes; at: number }[];
-  size: number;
-}
-
-interface ReadCheckpoint {
-  file: StoredCheckpoint;
-  line: Line<CheckpointPayload>;
-  regions: RegionMeta[];
-  chunks: (Bytes | undefined)[][];
-  damaged: number;
-}
-
 export async function recover(stored: Stored, options: Options): Promise<Recovered> {
   const { report, crypto, backend, did } = options;
   report.notes.push(...stored.notes);
   const known = new Set([did, ...options.trusted]);
-  const unusable: { file: StoredCheckpoint; what: string }[] = [];
-  let foreign: string | undefined;
-  let used: ReadCheckpoint | undefined;
-  let salvage: ReadCheckpoint | undefined;
-  for (const file of stored.checkpoints) {
-    const read = await readCheckpoint(file, options);
-    if (typeof read === 'string') unusable.push({ file, what: read });
-    else if (!known.has(read.line.kid)) {
-      foreign = read.line.kid;
-      unusable.push({ file, what: `signed by ${foreign}, which is not trusted` });
-    } else if (read.damaged > 0) {
-      unusable.push({ file, what: `${read.damaged} chunks do not have the digest that was signed` });
-      salvage ??= read;
-    } else {
-      used = read;
-      break;
-    }
+  const store = new StoreReader(stored, known, options);
+  let used = await store.newestWhole();
+  let logs = await store.logsAfter(used);
+  // A checkpoint and logs of two venues under one key: which is the stranger?
+  const named = mostCommon(venuesOf(logs, known));
+  if (used && named !== undefined && named !== used.line.payload.venue) {
+    used = await store.newestWhole((await store.venue()) ?? named);
+    logs = await store.logsAfter(used);
   }
-  report.fellBack = used !== undefined && unusable.length > 0;
-  const whole = used !== undefined;
+  const whole = used !== undefined || store.unusable.length === 0;
+  // Where no checkpoint is whole, every good chunk and every commit there is may help.
+  const parts = used ? [used] : store.salvageable();
+  const base = parts[0];
 
-  // An older checkpoint needs the commits since it. Where no checkpoint is whole, every commit there is may help.
-  const from = used?.file.generation ?? 0;
-  used ??= salvage;
-  const logs: ReadLog[] = [];
-  for (const log of stored.logs) if (log.generation >= from) logs.push(await readLog(log, options));
-  const all = logs.flatMap(({ lines }) => lines.map(({ line }) => line));
-  refuseNewer(all, options);
-  const commits = all.filter((line) => line.payload.kind === 'commit') as CommitLine[];
-  const ours = commits.filter((line) => known.has(line.kid));
-  const chains = verifyChains(crypto, ours, used?.line.payload.covers ?? {});
-
-  if (!used && chains.good.length === 0) {
-    foreign ??= commits.find((line) => !known.has(line.kid) && verifyLine(crypto, line))?.kid;
+  const lines = logs.flatMap((log) => log.lines.map(({ line }) => line));
+  refuseNewer(lines, options);
+  const commits = lines.filter((line) => line.payload.kind === 'commit') as CommitLine[];
+  const covers = base?.line.payload.covers ?? {};
+  const chains = verifyChains(
+    crypto,
+    commits.filter((line) => known.has(line.kid)),
+    covers,
+  );
+  const venue = base?.line.payload.venue ?? mostCommon(chains.good.map((line) => line.payload.venue));
+  if (venue === undefined) {
+    const foreign = store.foreign ?? commits.find((line) => !known.has(line.kid) && verifyLine(crypto, line))?.kid;
     if (foreign) {
       throw new TidemarkError(
         'foreign_key',
@@ -125,40 +98,132 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
     }
   }
 
-  const venue = used?.line.payload.venue ?? mostCommon(chains.good.map((line) => line.payload.venue));
+  // From here on the store is ours, and may be tidied.
   const good = chains.good.filter((line) => line.payload.venue === venue);
   const usable = new Set(good.map((line) => line.hash));
-  // From here on the store is ours, and may be tidied.
-  for (const { file, what } of unusable) {
+  report.fellBack = used !== undefined && store.unusable.length > 0;
+  for (const { file, what } of store.unusable) {
     report.damage.push({ where: file.name, what, bytes: file.size });
-    if (file !== used?.file) await file.retire(what);
+    const part = parts.find((other) => other.file === file);
+    if (!part) await file.retire(what);
     else
-      for (const chunk of await damagedChunks(used, options))
+      for (const chunk of await unnamedLines(part, crypto))
         await backend.quarantine(chunk, `${file.name}: chunk does not have its digest`);
   }
-  for (const read of logs) await tidyLog(read, usable, known, options);
-  for (const line of chains.forks)
-    report.damage.push({ where: chainName(line), what: 'one index signed twice; both were joined', bytes: 0 });
+  for (const log of logs) await tidyLog(log, usable, known, options);
+  for (const { payload } of chains.forks) {
+    const where = `writer ${payload.writer}, commit ${payload.index}`;
+    report.damage.push({ where, what: 'one index signed twice; both were joined', bytes: 0 });
+  }
   report.holes = chains.holes;
   for (const { writer, from: first, to } of chains.holes) {
     report.damage.push({ where: `writer ${writer}`, what: `commits ${first} to ${to} are missing`, bytes: 0 });
   }
-  const covers = used?.line.payload.covers ?? {};
-  report.checkpoint = used?.file.generation ?? 0;
+  report.checkpoint = base?.file.generation ?? 0;
   return {
     venue,
-    generation: report.checkpoint,
-    source: used?.file,
-    time: used?.line.payload.time ?? 0,
-    regions: used?.regions ?? [],
-    chunks: used?.chunks ?? [],
-    covers,
+    whole,
+    base,
+    more: parts.slice(1),
     commits: whole ? good.filter((line) => line.payload.index > (covers[line.payload.writer]?.[0] ?? -1)) : good,
     logBytes: logs.reduce((sum, { size }) => sum + size, 0),
   };
 }
 
-const chainName = (line: CommitLine) => `writer ${line.payload.writer}, commit ${line.payload.index}`;
+const venuesOf = (logs: readonly ReadLog[], known: ReadonlySet<string>): string[] =>
+  logs.flatMap(({ lines }) => lines.filter(({ line }) => known.has(line.kid)).map(({ line }) => line.payload.venue));
+
+/** Reads each checkpoint and log at most once, and only those that are asked for. */
+class StoreReader {
+  /** Checkpoints that were looked at and cannot be used. */
+  unusable: { file: StoredCheckpoint; what: string }[] = [];
+  /** Who signed a checkpoint that is not ours. */
+  foreign: string | undefined;
+  private readonly checkpoints = new Map<StoredCheckpoint, ReadCheckpoint | string>();
+  private readonly logs = new Map<StoredLog, ReadLog>();
+
+  constructor(
+    private readonly stored: Stored,
+    private readonly known: ReadonlySet<string>,
+    private readonly options: Options,
+  ) {}
+
+  /** The newest checkpoint that verifies, of a venue if one is given. */
+  async newestWhole(venue?: string): Promise<ReadCheckpoint | undefined> {
+    this.unusable = [];
+    for (const file of this.stored.checkpoints) {
+      const read = await this.checkpoint(file);
+      const what =
+        typeof read === 'string'
+          ? read
+          : read.damaged > 0
+            ? `${read.damaged} chunks do not have the digest that was signed`
+            : venue !== undefined && read.line.payload.venue !== venue
+              ? 'of another venue under the same key'
+              : undefined;
+      if (what === undefined) return read as ReadCheckpoint;
+      this.unusable.push({ file, what });
+    }
+    return undefined;
+  }
+
+  /** What has at least a good index, newest first. */
+  salvageable(): ReadCheckpoint[] {
+    return [...this.checkpoints.values()].filter(
+      (read): read is ReadCheckpoint => typeof read !== 'string' && read.damaged > 0,
+    );
+  }
+
+  /** The logs that have what a checkpoint has not. */
+  async logsAfter(used: ReadCheckpoint | undefined): Promise<ReadLog[]> {
+    const logs: ReadLog[] = [];
+    for (const log of this.stored.logs) {
+      // Generations are in names only: an older log whose last commit is not covered is not an older one.
+      if (used && log.generation < used.file.generation && (await this.isCovered(log, used))) continue;
+      logs.push(await this.log(log));
+    }
+    return logs;
+  }
+
+  /** The venue that most files name. */
+  async venue(): Promise<string | undefined> {
+    const named: string[] = [];
+    for (const file of this.stored.checkpoints) {
+      const read = await this.checkpoint(file);
+      if (typeof read !== 'string') named.push(read.line.payload.venue);
+    }
+    for (const log of this.stored.logs)
+      named.push(...[mostCommon(venuesOf([await this.log(log)], this.known)) ?? []].flat());
+    return mostCommon(named);
+  }
+
+  private async isCovered(log: StoredLog, { line }: ReadCheckpoint): Promise<boolean> {
+    const last = (await lastLine(log, this.options.crypto)) as CommitLine | undefined;
+    if (last?.payload.kind !== 'commit') return false;
+    const { writer, index, venue } = last.payload;
+    return venue === line.payload.venue && index <= (line.payload.covers[writer]?.[0] ?? -1);
+  }
+
+  private async log(log: StoredLog): Promise<ReadLog> {
+    const read = this.logs.get(log) ?? (await readLog(log, this.options));
+    this.logs.set(log, read);
+    return read;
+  }
+
+  private async checkpoint(file: StoredCheckpoint): Promise<ReadCheckpoint | string> {
+    let read = this.checkpoints.get(file) ?? (await readCheckpoint(file, this.options));
+    if (typeof read !== 'string') {
+      refuseNewer([read.line], this.options);
+      const { kid } = read.line;
+      if (!this.known.has(kid)) {
+        this.foreign = kid;
+        read = `signed by ${kid}, which is not trusted`;
+      }
+    }
+    this.checkpoints.set(file, read);
+    return read;
+  }
+}
 
 function mostCommon(names: string[]): string | undefined {
   const counts = new Map<string, number>();
@@ -204,99 +269,4 @@ async function tidyLog(
     } else report.damage.push({ where: log.name, what: `a line at byte ${at} does not verify`, bytes: bytes.length });
   }
   if (keep < size) await log.cut(keep);
-}
-
-async function readLog(log: StoredLog, { crypto, clock }: Options): Promise<ReadLog> {
-  const read: ReadLog = { log, lines: [], bad: [], size: 0 };
-  const turn = turns(clock);
-  for await (const { bytes, at, ended } of splitLines(log.stream())) {
-    read.size = at + bytes.length + (ended ? 1 : 0);
-    const line = ended ? parseLine(crypto, bytes) : undefined;
-    if (line) read.lines.push({ line, bytes, at });
-    else read.bad.push({ bytes: ended ? concatBytes([bytes, newline]) : bytes, at });
-    await turn();
-  }
-  return read;
-}
-
-const newline = Uint8Array.of(10);
-
-async function readCheckpoint(file: StoredCheckpoint, options: Options): Promise<ReadCheckpoint | string> {
-  const { crypto, clock } = options;
-  const found: { bytes: Bytes; digest: string }[] = [];
-  const turn = turns(clock);
-  try {
-    for await (const { bytes } of splitLines(file.stream())) {
-      found.push({ bytes, digest: digestOf(crypto, bytes) });
-      await turn();
-    }
-    const last = found.pop();
-    const line = last && (parseLine(crypto, last.bytes) as Line<CheckpointPayload> | undefined);
-    if (!line || !verifyLine(crypto, line)) return 'its signed last line is missing or does not verify';
-    refuseNewer([line], options);
-    if (line.payload.kind !== 'checkpoint') return 'its last line is not that of a checkpoint';
-    const regions = decodeIndex(line.body);
-    // By digest, not by place: a line more or less must not cost the chunks that are good.
-    const byDigest = new Map(found.map(({ bytes, digest }) => [digest, bytes]));
-    let damaged = 0;
-    const chunks = regions.map(({ chunks: metas }) =>
-      metas.map(({ digest }) => {
-        const bytes = byDigest.get(digest);
-        if (!bytes) damaged++;
-        return bytes;
-      }),
-    );
-    return { file, line, regions, chunks, damaged };
-  } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    return `cannot be read: ${(error as Error).message}`;
-  }
-}
-
-/** The lines of a checkpoint that its index does not name. */
-async function damagedChunks({ file, regions }: ReadCheckpoint, { crypto }: Options): Promise<Bytes[]> {
-  const named = new Set(regions.flatMap(({ chunks }) => chunks.map(({ digest }) => digest)));
-  const damaged: Bytes[] = [];
-  for await (const { bytes, at } of splitLines(file.stream())) {
-    if (!named.has(digestOf(crypto, bytes)) && at + bytes.length + 1 < file.size) damaged.push(bytes);
-  }
-  return damaged;
-}
-
-interface RawLine {
-  /** Without the "\n". */
-  bytes: Bytes;
-  /** Where it begins. */
-  at: number;
-  /** Whether there is a "\n". */
-  ended: boolean;
-}
-
-async function* splitLines(slabs: AsyncIterable<Bytes>): AsyncGenerator<RawLine> {
-  let begun: Bytes[] = [];
-  let at = 0;
-  for await (const slab of slabs) {
-    let from = 0;
-    for (let to = slab.indexOf(10); to >= 0; to = slab.indexOf(10, from)) {
-      const rest = slab.subarray(from, to);
-      const bytes = begun.length > 0 ? concatBytes([...begun, rest]) : rest;
-      begun = [];
-      yield { bytes, at, ended: true };
-      at += bytes.length + 1;
-      from = to + 1;
-    }
-    if (from < slab.length) begun.push(slab.subarray(from));
-  }
-  if (begun.length > 0) yield { bytes: concatBytes(begun), at, ended: false };
-}
-
-/** A function to be awaited in a long loop: lets others have a turn when the slice is over. */
-export function turns(clock: Clock): () => Promise<void> | undefined {
-  let since = clock.elapsed();
-  return () => {
-    if (clock.elapsed() - since < sliceMs) return undefined;
-    return clock.nextTurn().then(() => {
-      since = clock.elapsed();
-    });
-  };
 }

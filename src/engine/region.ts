@@ -3,7 +3,7 @@ import { TidemarkError } from '../base/errors';
 import { stampAt } from '../lattice/clock';
 import { joinEntries, TOMBSTONE } from '../lattice/joins';
 import type { StoredEntry } from '../log/entries';
-import { found, textOf } from '../log/values';
+import { deepFreeze, found, textOf } from '../log/values';
 import { admit, checkKey, place } from './admit';
 import { Entries } from './entries';
 import type { Host, RegionRules } from './host';
@@ -191,6 +191,7 @@ export class RegionState extends Entries {
   private place(slot: number, entry: StoredEntry, from: Source, hidden?: Odd['hidden']): void {
     const { overlay } = this;
     const { value, stamp, tagged, version, epoch } = entry;
+    if (this.host.freezes) deepFreeze(value);
     if (from === 'local') this.put(slot, value, stamp, tagged);
     else {
       const shown = hidden ? HIDDEN : value;
