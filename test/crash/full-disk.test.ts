@@ -35,6 +35,7 @@ let expected: Expected;
 let failures: FailureInfo[];
 let recoveries: number[];
 let warnings: string[];
+let writing: NodeJS.Timeout | undefined;
 
 async function open(options: OpenOptions = {}): Promise<Venue> {
   const warn = (message: string) => void warnings.push(message);
@@ -70,6 +71,7 @@ beforeEach(async () => {
   expected = new Expected();
 });
 afterEach(async () => {
+  clearInterval(writing);
   await venue.close();
   await disk.remove();
 });
@@ -92,7 +94,7 @@ describe('on a full disk', () => {
     });
 
     // Writing goes on all the time, while the retries get rarer.
-    const writing = setInterval(() => takeSteps(1), 10);
+    writing = setInterval(() => takeSteps(1), 10);
     await expect.poll(() => failures.at(-1)!.retryInMs, patience).toBe(5000);
     clearInterval(writing);
     const waits = failures.map(({ retryInMs }) => retryInMs);
@@ -120,6 +122,8 @@ describe('on a full disk', () => {
     expect(venue.unsaved.get()).toBe(false);
     expect(venue.health()).toMatchObject({ status: 'ok', unsaved: { entries: 0 } });
     expect(lastStep(venue.root)).toBe(expected.n);
+    // Many tries, but they have left nothing behind.
+    expect((await readdir(store)).filter((name) => name.startsWith('log.'))).toHaveLength(2);
     expect(await venue.close()).toMatchObject({ durable: true });
     await expectWhole();
   });
