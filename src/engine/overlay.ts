@@ -31,6 +31,8 @@ export class Overlay {
   flags = new Uint8Array(16);
   readonly odd = new Map<number, Odd>();
   order = new KeyOrder();
+  /** How many there have been: tells whether there are new ones. */
+  inserted = 0;
   private readonly free: number[] = [];
   private removed = 0;
 
@@ -47,6 +49,7 @@ export class Overlay {
     this.stamps[slot] = stamp;
     this.flags[slot] = flags;
     this.order.add(key);
+    this.inserted++;
     return slot;
   }
 

@@ -58,7 +58,12 @@ export async function readCheckpoint(
   const read = { file, line, regions: [], chunks: [], damaged: 0 };
   if (line.payload.format > formatVersion) return read; // the caller refuses it
   if (line.payload.kind !== 'checkpoint') return 'its last line is not that of a checkpoint';
-  const regions = decodeIndex(line.body);
+  let regions: RegionMeta[];
+  try {
+    regions = decodeIndex(line.body);
+  } catch (error) {
+    return `its index is not as this version writes it: ${(error as Error).message}`;
+  }
   // By digest, not by place: a line more or less must not cost the chunks that are good.
   const byDigest = new Map(found.map(({ bytes, digest }) => [digest, bytes]));
   const chunks = regions.map(({ chunks: metas }) => metas.map(({ digest }) => byDigest.get(digest)));

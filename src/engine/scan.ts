@@ -27,7 +27,7 @@ export function* scan(
   if (!(limit > 0)) return;
   const { reverse } = range;
   const step = reverse ? -1 : 1;
-  const known = overlay.index.size;
+  const known = overlay.inserted;
   const written = overlay.order.walk(range);
   let next = written.next();
   for (const { columns, low, high } of base.parts(range)) {
@@ -43,7 +43,7 @@ export function* scan(
       if (taken) next = written.next();
       let value = columns.values[i];
       // Keys may have been touched since the walk began.
-      if (taken || value === MOVED || (overlay.index.size !== known && overlay.index.has(key))) value = overlaid(key);
+      if (taken || value === MOVED || (overlay.inserted !== known && overlay.index.has(key))) value = overlaid(key);
       else if (freezes) deepFreeze(value);
       if (!isShown(value)) continue;
       yield [key, value];

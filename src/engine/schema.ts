@@ -144,7 +144,7 @@ export class Schema implements RegionRules {
       if (!rules.validate && !rules.ttl && low === version && high === version) continue;
       const { keys, values } = chunk.load();
       for (let i = 0; i < keys.length; i++)
-        if (values[i] !== MOVED && values[i] !== TOMBSTONE) region.promote(keys[i]!);
+        if (values[i] !== MOVED && values[i] !== TOMBSTONE && !overlay.index.has(keys[i]!)) region.promote(keys[i]!);
     }
     for (const slot of [...overlay.index.values()]) {
       const stored = region.entryAt(slot);

@@ -75,17 +75,25 @@ export function encodeIndex(regions: readonly RegionMeta[]): Bytes {
 
 /** @throws TypeError or SyntaxError for what encodeIndex would not have made. */
 export function decodeIndex(body: Bytes): RegionMeta[] {
-  return JSON.parse(decodeUtf8(body)).map(([region, version, join, chunks]: [string, number, string, unknown[][]]) => ({
-    region,
-    version,
-    join,
-    chunks: chunks.map(([firstKey, count, tombstones, length, digest, low = version, high = version]) => ({
-      firstKey,
-      count,
-      tombstones,
-      length,
-      digest,
-      versions: [low, high],
-    })),
-  }));
+  const index = JSON.parse(decodeUtf8(body)) as [string, number, string, unknown[][]][];
+  return index.map(([region, version, join, chunks]) => {
+    if (typeof region !== 'string' || region === '' || !Number.isSafeInteger(version))
+      throw new TypeError('not an index');
+    return { region, version, join, chunks: chunks.map((chunk) => decodeMeta(chunk, version)) };
+  });
+}
+
+function decodeMeta(chunk: unknown[], version: number): ChunkMeta {
+  const [firstKey, count, tombstones, length, digest, low = version, high = version] = chunk as [
+    string,
+    number,
+    number,
+    number,
+    string,
+    ...number[],
+  ];
+  const numbers = [count, tombstones, length, low, high];
+  if (typeof firstKey !== 'string' || typeof digest !== 'string' || !numbers.every(Number.isSafeInteger))
+    throw new TypeError('not an index');
+  return { firstKey, count, tombstones, length, digest, versions: [low, high] };
 }

@@ -134,12 +134,25 @@ const isIndex = (value: unknown): value is number => Number.isSafeInteger(value)
 function isPayload(payload: Payload): boolean {
   if (typeof payload !== 'object' || payload === null || !isIndex(payload.format) || payload.format === 0) return false;
   if (payload.format > formatVersion) return true;
-  const { venue, writer, time, kind } = payload;
-  if (typeof venue !== 'string' || typeof writer !== 'string' || !isIndex(time) || payload.codec !== 'json')
+  const { venue, writer, time, kind, codec, hash } = payload;
+  if (
+    typeof venue !== 'string' ||
+    typeof writer !== 'string' ||
+    !isIndex(time) ||
+    codec !== 'json' ||
+    hash !== 'sha-256'
+  )
     return false;
-  if (kind === 'commit') return isIndex((payload as CommitPayload).index);
-  return kind === 'checkpoint' && typeof (payload as CheckpointPayload).covers === 'object';
+  if (kind === 'commit') {
+    const { index, heads } = payload as CommitPayload;
+    return isIndex(index) && (heads === undefined || (isRecord(heads) && Object.values(heads).every(isIndex)));
+  }
+  const { covers } = payload as CheckpointPayload;
+  const isCover = (cover: unknown) => Array.isArray(cover) && isIndex(cover[0]) && typeof cover[1] === 'string';
+  return kind === 'checkpoint' && isRecord(covers) && Object.values(covers).every(isCover);
 }
+
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 /** Whether the signature on a line is good: one Ed25519 verification. */
 export function verifyLine(crypto: Crypto, line: Line): boolean {

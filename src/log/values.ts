@@ -88,9 +88,10 @@ function measurePlain(value: object, depth: number): number {
 
 function measureMembers(members: readonly unknown[], depth: number): number {
   if ((members as { toJSON?: unknown }).toJSON !== undefined) return refuse('is an array with a toJSON of its own');
-  // An Array.prototype (also another realm's) is two steps from the end; that of a class that extends Array is three.
-  if (Object.getPrototypeOf(Object.getPrototypeOf(Object.getPrototypeOf(members))) !== null)
-    return refuse(instance(members));
+  // An Array.prototype, also another realm's, has one prototype above it; that of a class that extends Array has two.
+  const prototype = Object.getPrototypeOf(members);
+  const above = prototype && Object.getPrototypeOf(prototype);
+  if (!above || Object.getPrototypeOf(above) !== null) return refuse(instance(members));
   let sum = 3;
   for (let i = 0; i < members.length; i++) {
     const size = measure(members[i], depth + 1);
