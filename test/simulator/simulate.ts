@@ -2,7 +2,7 @@
 import type { Op } from './faults';
 import { type Program, randomProgram, type Step } from './program';
 import { Random } from './random';
-import { type Incident, type Tally, World } from './world';
+import { type Incident, type Tally, World, WorldError } from './world';
 
 export interface Verdict {
   readonly tally: Tally;
@@ -15,11 +15,18 @@ export const programOf = (seed: number): Program => randomProgram(seed, new Rand
 export async function run(program: Program, incident?: Incident, watch?: (op: Op) => void): Promise<Verdict> {
   // Not the program's numbers: its seed drew those already.
   const world = new World(program.seed + 2 ** 40, incident, watch);
+  // A rejection that nobody hears ends a real process.
+  const unheard = (error: unknown) => {
+    world.failure ??= new WorldError(`unhandled rejection: ${error}`, { cause: error });
+  };
+  process.on('unhandledRejection', unheard);
   try {
     await world.run(program);
     return { tally: world.tally };
   } catch (error) {
     return { tally: world.tally, error: error instanceof Error ? error : new Error(String(error)) };
+  } finally {
+    process.off('unhandledRejection', unheard);
   }
 }
 

@@ -112,6 +112,8 @@ export class World {
     await this.take({ do: 'close' });
     await this.decay();
     this.endLife('kill');
+    await this.clock.advance(0);
+    if (this.failure) throw this.failure;
   }
 
   private async take(step: Step): Promise<void> {
