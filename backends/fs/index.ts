@@ -171,26 +171,22 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
       },
       async cut(to) {
         live();
-        // An empty log would be removed by the next opening: so that opening twice changes nothing, it goes now.
-        if (to === 0) {
-          await track(
-            attempt(
-              'cut',
-              path,
-              disk.unlink(path).then(() => disk.syncFolder(home)),
-            ),
-          );
-          size = 0;
-          return;
-        }
-        const work = using(disk, path, 'r+', async (file) => {
-          await disk.truncate(file, to);
-          await disk.fsync(file);
-        });
-        await track(attempt('cut', path, work));
+        await track(attempt('cut', path, to === 0 ? removeForGood(path) : truncate(path, to)));
         size = to;
       },
     };
+  }
+
+  const truncate = (path: string, size: number): Promise<void> =>
+    using(disk, path, 'r+', async (file) => {
+      await disk.truncate(file, size);
+      await disk.fsync(file);
+    });
+
+  /** An empty log would go at the next opening, and opening twice changes nothing: so it goes now. */
+  async function removeForGood(path: string): Promise<void> {
+    await disk.unlink(path);
+    await disk.syncFolder(home);
   }
 
   async function replace(open: Session, lines: AsyncIterable<Bytes>): Promise<StoredCheckpoint> {

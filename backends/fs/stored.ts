@@ -10,6 +10,7 @@ const slabBytes = 4 * 1024 * 1024;
 
 /** All of a file, one slab ahead of whoever reads it: the disk works while the slab before is being hashed. */
 export async function* streamFile(disk: Disk, path: string, size: number): AsyncGenerator<Bytes, void> {
+  if (size === 0) return; // a log that was cut to nothing is not there any more
   const file = await attempt('open', path, disk.open(path, 'r'));
   const read = (at: number): Promise<Bytes> | undefined => {
     if (at >= size) return undefined;
@@ -41,6 +42,7 @@ export async function readFileAt(
   if (offset < 0 || length < 0 || offset + length > size) {
     throw ioError('read', path, new RangeError(`bytes ${offset} to ${offset + length} of ${size}`));
   }
+  if (length === 0) return new Uint8Array(0);
   return attempt(
     'read',
     path,

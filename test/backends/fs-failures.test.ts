@@ -1,6 +1,6 @@
 // The fs backend between two system calls: in which order they are made, and what is left after each of them has failed.
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { concatBytes } from '../../src/backend';
 import { makeCommit } from '../backend-contract';
@@ -132,6 +132,70 @@ describe('a file that failed once is never written to again', () => {
     lift();
     stage.backend.appendNow!(line, at);
     expect(await reopen()).toEqual([`${log}.2`]);
+  });
+});
+
+describe('what is moved out of the way is safe before it is gone', () => {
+  /** Those that change something, temporary names without what makes them so. */
+  const changes = () =>
+    stage.disk
+      .take()
+      .filter((call) => !/^(open|read|size|close|readdir|unlink .*tmp)/.test(call))
+      .map((call) => call.replace(/(LOCK\.tmp)\..*/, '$1'));
+
+  async function reopenWithLog() {
+    await stage.backend.open('');
+    await append(0);
+    await stage.backend.close();
+    const next = stage.world.backend({ disk: stage.disk });
+    const { logs } = await next.open('');
+    stage.disk.take();
+    return { next, found: logs[0]! };
+  }
+
+  it('a cut is synced; a log that is cut to nothing goes at once, for good', async () => {
+    const { next, found } = await reopenWithLog();
+    await found.cut(20);
+    expect(changes()).toEqual([`truncate ${log}`, `fsync ${log}`]);
+    await found.cut(0);
+    expect(changes()).toEqual([`unlink ${log}`, 'syncFolder venue.etch']);
+    await next.close();
+  });
+
+  it('bytes in quarantine are synced, and so is every name on the way to them', async () => {
+    await stage.backend.open('');
+    stage.disk.take();
+    const place = basename(await stage.backend.quarantine(new Uint8Array([1]), 'a test says so'));
+    expect(changes()).toEqual([
+      'mkdir quarantine',
+      'syncFolder venue.etch',
+      ...[`${place}.why.tmp`, `${place}.tmp`].flatMap((name) => [`write ${name}`, `fsync ${name}`, `rename ${name}`]),
+      'syncFolder quarantine',
+    ]);
+  });
+
+  it('a retired file has its new name for good, and then loses the old one for good', async () => {
+    const { next, found } = await reopenWithLog();
+    await found.retire('a test says so');
+    expect(changes()).toEqual([
+      'mkdir quarantine',
+      'syncFolder venue.etch',
+      `write ${log}.why.tmp`,
+      `fsync ${log}.why.tmp`,
+      `rename ${log}.why.tmp`,
+      `rename ${log}`,
+      'syncFolder quarantine',
+      'syncFolder venue.etch',
+    ]);
+    await next.close();
+  });
+
+  it('a lock has its bytes for good before it has its name', async () => {
+    await stage.backend.open('');
+    const calls = changes();
+    const synced = calls.indexOf('fsync LOCK.tmp');
+    expect(synced).toBeGreaterThan(calls.indexOf('write LOCK.tmp'));
+    expect(calls.lastIndexOf('link LOCK')).toBeGreaterThan(synced);
   });
 });
 

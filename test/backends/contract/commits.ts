@@ -170,6 +170,28 @@ export function commitsContract(stage: Stage): void {
       }
     });
 
+    it('is read at any place, and says so when a place is not there', async () => {
+      await stage.backend.open(venue);
+      await append(...some(A, 0, 3));
+      const whole = textsOf(some(A, 0, 3)).join('');
+      const [log] = (await reopen()).logs;
+      for (const [offset, length] of [
+        [0, 5],
+        [50, 70],
+        [whole.length - 1, 1],
+        [whole.length, 0],
+      ] as const) {
+        expect(text(await log!.read(offset, length))).toBe(whole.slice(offset, offset + length));
+      }
+      await expect(log!.read(whole.length - 1, 2)).rejects.toThrow();
+      await log!.cut(60);
+      expect(text(await log!.read(50, 10))).toBe(whole.slice(50, 60));
+      await expect(log!.read(50, 11)).rejects.toThrow();
+      await log!.cut(0);
+      await expect(log!.read(0, 1)).rejects.toThrow();
+      expect(await log!.read(0, 0)).toHaveLength(0);
+    });
+
     it('can be cut anywhere', async () => {
       await stage.backend.open(venue);
       await append(...some(A, 0, 4));
