@@ -125,6 +125,32 @@ describe('what the page allows, the library reads', () => {
     }
   });
 
+  it('every pair of values under every join, by both alike', async () => {
+    const [a, b] = [chain(one), chain(two)];
+    const rules = ['lww', 'max', 'min', 'union'];
+    const all = (pick: (i: number, j: number) => number): Entry[] =>
+      samples.flatMap((_, i) =>
+        samples.map((_, j): Entry => [`${i} ${j}`, 0, ...(samples[pick(i, j)] as [Json, 0 | 1])]),
+      );
+    const write = (to: Chain, entries: Entry[]) =>
+      to.commit(
+        time,
+        rules.map((rule) => [rule, 1, rule, entries]),
+      );
+    const logs = {
+      [`log.0.${one}`]: write(
+        a,
+        all((i) => i),
+      ),
+      [`log.0.${two}`]: write(
+        b,
+        all((_, j) => j),
+      ),
+    };
+    const view = await agrees(await openMade(storeOf(), logs));
+    expect(view.regions.get('union')?.size).toBe(samples.length ** 2);
+  });
+
   for (const rule of ['lww', 'max', 'min', 'union']) {
     it(`any entries in any order, joined as ${rule} by both alike, before and after a checkpoint`, async () => {
       const random = randomFrom(rule.length * 7919);

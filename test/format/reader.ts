@@ -29,6 +29,14 @@ interface Chained extends SignedLine {
   index: number;
 }
 
+interface Log {
+  generation: number;
+  lines: Chained[];
+  problems: Problem[];
+}
+
+type GoodCheckpoint = { file: string; generation: number } & Awaited<ReturnType<typeof readCheckpoint>>;
+
 type Covers = { [writer: string]: [index: number, hash: string] };
 
 /** What the files of a store hold, by their names in its folder. */
@@ -43,10 +51,28 @@ export async function readStore(folder: string): Promise<OutsideView> {
 }
 
 export async function readFiles(files: Files): Promise<OutsideView> {
+  const checkpoints = await readCheckpoints(files);
+  const allLogs = await readLogs(files);
+  const venue = venueOf(checkpoints, allLogs);
+
+  // The newest checkpoint that verifies and is this venue's; and every log that began with it or later.
   const problems: Problem[] = [];
-  const checkpoint = await newestCheckpoint(files, problems);
-  const commits = await readLogs(files, checkpoint?.generation ?? 0, problems);
-  const venue = sameVenue(checkpoint, commits, problems);
+  let checkpoint: GoodCheckpoint | undefined;
+  for (const one of checkpoints) {
+    if ('problem' in one) problems.push(one.problem);
+    else if (one.line.payload.venue !== venue)
+      problems.push({ kind: 'venue', file: one.file, what: 'of another venue' });
+    else {
+      checkpoint = one;
+      break;
+    }
+  }
+  const logs = allLogs.filter(({ generation }) => generation >= (checkpoint?.generation ?? 0));
+  const commits = logs.flatMap(({ lines }) => lines);
+  for (const log of logs) problems.push(...log.problems);
+  for (const { file, payload } of commits) {
+    if (payload.venue !== venue) problems.push({ kind: 'venue', file, what: 'a commit of another venue' });
+  }
 
   const covers = (checkpoint?.line.payload.covers ?? {}) as Covers;
   const chains = chainUp(commits.filter((commit) => commit.payload.venue === venue));
@@ -67,56 +93,48 @@ export async function readFiles(files: Files): Promise<OutsideView> {
   };
 }
 
-/** The newest checkpoint that verifies. */
-async function newestCheckpoint(files: Files, problems: Problem[]) {
-  const generations = [...files.keys()]
-    .flatMap((name) => /^checkpoint\.([1-9][0-9]*)$/.exec(name)?.[1] ?? [])
-    .map(Number);
-  for (const generation of generations.sort((a, b) => b - a)) {
+/** All checkpoints, newest first. */
+async function readCheckpoints(files: Files): Promise<(GoodCheckpoint | { problem: Problem })[]> {
+  const generations = [...files.keys()].flatMap((name) => /^checkpoint\.([1-9][0-9]*)$/.exec(name)?.[1] ?? []);
+  const read = generations.map(Number).map(async (generation) => {
     const file = `checkpoint.${generation}`;
     try {
-      return { generation, ...(await readCheckpoint(files.get(file) as Uint8Array)) };
+      return { file, generation, ...(await readCheckpoint(files.get(file) as Uint8Array)) };
     } catch (error) {
-      problems.push({
-        kind: error instanceof NewerFormat ? 'newer' : 'checkpoint',
-        file,
-        what: (error as Error).message,
-      });
+      const kind = error instanceof NewerFormat ? ('newer' as const) : ('checkpoint' as const);
+      return { generation, problem: { kind, file, what: (error as Error).message } };
     }
-  }
-  return undefined;
+  });
+  return (await Promise.all(read)).sort((a, b) => b.generation - a.generation);
 }
 
-/** What the logs of this generation and of later ones hold. */
-async function readLogs(files: Files, since: number, problems: Problem[]): Promise<Chained[]> {
-  const commits: Chained[] = [];
+async function readLogs(files: Files): Promise<Log[]> {
+  const logs: Log[] = [];
   for (const [file, bytes] of files) {
     const name = /^log\.(0|[1-9][0-9]*)\.[0-9a-f]{16}(\.[1-9][0-9]*)?$/.exec(file);
-    if (!name || Number(name[1]) < since) continue;
-    for (const line of await readLog(file, bytes, problems)) {
+    if (!name) continue;
+    const log: Log = { generation: Number(name[1]), lines: [], problems: [] };
+    for (const line of await readLog(file, bytes, log.problems)) {
       const { kind, writer, index } = line.payload;
-      if (kind === 'commit') commits.push({ ...line, file, writer: String(writer), index: Number(index) });
-      else problems.push({ kind: 'rot', file, what: `a ${kind} in a log` });
+      if (kind === 'commit') log.lines.push({ ...line, file, writer: String(writer), index: Number(index) });
+      else log.problems.push({ kind: 'rot', file, what: `a ${kind} in a log` });
     }
+    logs.push(log);
   }
-  return commits;
+  return logs;
 }
 
-/** The checkpoint's venue, or the one that most commits are of. */
-function sameVenue(
-  checkpoint: { line: SignedLine } | undefined,
-  commits: Chained[],
-  problems: Problem[],
-): string | undefined {
+/** The venue that most files are of; a log is of the one that most of its lines are of. */
+function venueOf(checkpoints: (GoodCheckpoint | { problem: Problem })[], logs: Log[]): string | undefined {
+  const ofCheckpoints = checkpoints.flatMap((one) => ('line' in one ? String(one.line.payload.venue) : []));
+  const ofLogs = logs.flatMap(({ lines }) => mostOften(lines.map(({ payload }) => String(payload.venue))) ?? []);
+  return mostOften([...ofCheckpoints, ...ofLogs]);
+}
+
+function mostOften(names: string[]): string | undefined {
   const counts = new Map<string, number>();
-  for (const { payload } of commits) counts.set(String(payload.venue), (counts.get(String(payload.venue)) ?? 0) + 1);
-  const [most] = [...counts].sort(([, m], [, n]) => n - m)[0] ?? [];
-  const venue = checkpoint ? String(checkpoint.line.payload.venue) : most;
-  for (const commit of commits) {
-    if (commit.payload.venue !== venue)
-      problems.push({ kind: 'venue', file: commit.file, what: `${commit.payload.venue}, not ${venue}` });
-  }
-  return venue;
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0]?.[0];
 }
 
 /** Each writer's commits by index. The same one may stand in two files. */
