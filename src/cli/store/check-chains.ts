@@ -27,11 +27,11 @@ export function checkChains(
       placed.map(({ line }) => line),
       from,
     );
+  // As recovery reads them: generations are in names only, so an older log that has something uncovered counts, too.
+  const isNeeded = ({ generation, line: { payload } }: PlacedCommit) =>
+    generation >= since || payload.index > (covers[payload.writer]?.[0] ?? -1);
   const all = verify(commits, {});
-  const needed = verify(
-    commits.filter(({ generation }) => generation >= since),
-    covers,
-  );
+  const needed = verify(commits.filter(isNeeded), covers);
 
   const places = new Map(commits.map((commit) => [commit.line.hash, commit]));
   const at = new Map(

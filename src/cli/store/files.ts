@@ -91,7 +91,7 @@ async function list(
       generation: parsed.generation,
       size,
       stream: () => watched(file, size, seen, progress),
-      read: (offset, length) => readFileAt(nodeDisk, file, size, offset, length),
+      read: (offset, length) => watch(file, size, seen, () => readFileAt(nodeDisk, file, size, offset, length)),
     };
     if (parsed.kind === 'checkpoint') checkpoints.push(stored);
     else {
@@ -148,13 +148,24 @@ async function* watched(
   seen: { changed: boolean },
   progress?: Progress,
 ): AsyncGenerator<Bytes> {
+  const slabs = streamFile(nodeDisk, path, size);
   try {
-    for await (const slab of streamFile(nodeDisk, path, size)) {
-      progress?.add(slab.length);
-      yield slab;
+    for (;;) {
+      const { done, value } = await watch(path, size, seen, () => slabs.next());
+      if (done) return;
+      progress?.add(value.length);
+      yield value;
     }
+  } finally {
+    await slabs.return();
+  }
+}
+
+/** A read that fails because the file is not what it was: removed after a checkpoint, or cut by a process that opens the store. */
+async function watch<T>(path: string, size: number, seen: { changed: boolean }, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
   } catch (error) {
-    // Removed after a checkpoint; or cut, by a process that has just begun to open the store.
     const now = await stat(path).catch(absent);
     if (!now || now.size < size) seen.changed = true;
     throw error;

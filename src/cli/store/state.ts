@@ -2,6 +2,8 @@
 // checkpoint's entries and the commits' joined by the rules of docs/FORMAT.md. Chunks are decoded when somebody asks for their keys.
 import { type Backend, type Bytes, TidemarkError } from '../../backend';
 import type { Clock } from '../../base/seams';
+import { columnEntry } from '../../engine/base';
+import type { ReadCheckpoint } from '../../engine/reading';
 import { type Recovered, type RecoveryReport, recover } from '../../engine/recovery';
 import { type JoinName, joinEntries, TOMBSTONE } from '../../lattice/joins';
 import type { CommitLine } from '../../log/chain';
@@ -69,7 +71,7 @@ export function readState(path: string, trusted: readonly string[], progress?: P
       const recovered = await recover(stored, { backend, clock, crypto: nodeCrypto, did: did ?? '', trusted, report });
       const regions = regionsOf(recovered, report);
       report.commits = recovered.commits.length;
-      for (const { chunks } of recovered.regions) for (const meta of chunks) report.entries += meta.count;
+      for (const { meta } of chunksOf(recovered.base)) report.entries += meta.count;
       for (const { payload } of recovered.commits) report.entries += payload.count;
       report.tookMs = clock.elapsed() - began;
       return {
@@ -109,21 +111,31 @@ function lookingOnly(files: StoreFiles): Backend {
   };
 }
 
-function regionsOf(
-  { source, regions: metas, chunks, commits }: Recovered,
-  report: RecoveryReport,
-): Map<string, RegionView> {
-  const regions = new Map<string, RegionView>();
+/** The chunks of a checkpoint that have their digest, and where they are. */
+function* chunksOf(checkpoint: ReadCheckpoint | undefined) {
   let offset = 0;
-  metas.forEach(({ region: name, version, join, chunks: own }, r) => {
-    const region = new RegionView(name, version, join, source?.name ?? '');
-    regions.set(name, region);
-    own.forEach((meta, c) => {
-      const bytes = chunks[r]![c];
-      if (bytes) region.addChunk(meta, bytes, offset);
+  for (const [r, { region, version, join, chunks }] of (checkpoint?.regions ?? []).entries()) {
+    for (const [c, meta] of chunks.entries()) {
+      const bytes = checkpoint!.chunks[r]![c];
+      const place = { meta, offset, version, file: checkpoint!.file.name };
+      if (bytes) yield { region, join, ...place, bytes };
       offset += meta.length + 1;
-    });
-  });
+    }
+  }
+}
+
+function regionsOf({ base, more, commits }: Recovered, report: RecoveryReport): Map<string, RegionView> {
+  const regions = new Map<string, RegionView>();
+  const regionOf = (name: string, version: number, join: string) => {
+    const region = regions.get(name) ?? new RegionView(name, version, join);
+    regions.set(name, region);
+    return region;
+  };
+  for (const { region, join, ...chunk } of chunksOf(base)) regionOf(region, chunk.version, join).addChunk(chunk);
+  // Where no checkpoint is whole, older ones help.
+  for (const older of more) {
+    for (const { region, join, ...chunk } of chunksOf(older)) regionOf(region, chunk.version, join).addOlder(chunk);
+  }
   const written: { region: RegionView; entries: unknown[]; version: number; commit: CommitLine }[] = [];
   const damaged = ({ payload: { writer, index }, body }: CommitLine, error: unknown) => {
     const what = `signed, but cannot be read: ${(error as Error).message}`;
@@ -132,8 +144,7 @@ function regionsOf(
   for (const commit of commits) {
     try {
       for (const { region: name, version, join, entries } of decodeBody(commit.body)) {
-        const region = regions.get(name) ?? new RegionView(name, version, join, '');
-        regions.set(name, region);
+        const region = regionOf(name, version, join);
         // Commits come in the order of time, and the newest says what holds for the region.
         Object.assign(region, { version, join });
         written.push({ region, entries, version, commit });
@@ -155,6 +166,7 @@ function regionsOf(
 interface ViewedChunk {
   meta: ChunkMeta;
   bytes: Bytes;
+  file: string;
   offset: number;
   /** The region's version when the checkpoint was made. */
   version: number;
@@ -167,17 +179,21 @@ export class RegionView {
   /** What it takes in the checkpoint and in the logs after it. */
   bytes = 0;
 
-  /** @param checkpoint name of the file that the chunks are in. */
   constructor(
     readonly name: string,
     public version: number,
     public join: string,
-    private readonly checkpoint: string,
   ) {}
 
-  addChunk(meta: ChunkMeta, bytes: Bytes, offset: number): void {
-    this.chunks.push({ meta, bytes, offset, version: this.version });
-    this.bytes += bytes.length + 1;
+  addChunk(chunk: ViewedChunk): void {
+    this.chunks.push(chunk);
+    this.bytes += chunk.bytes.length + 1;
+  }
+
+  /** Joins what an older checkpoint has. */
+  addOlder(chunk: ViewedChunk): void {
+    for (const entry of this.decode(chunk))
+      this.written.set(entry.key, this.joined(this.written.get(entry.key), entry));
   }
 
   /** Joins what a commit wrote. */
@@ -242,14 +258,10 @@ export class RegionView {
     while (next < keys.length) yield this.written.get(keys[next++]!)!;
   }
 
-  private *decode({ bytes, offset, version: ofRegion }: ViewedChunk): Generator<ViewedEntry> {
-    const { keys, values, stamps, odd, version } = decodeChunk(bytes, ofRegion);
-    const from = { checkpoint: this.checkpoint, offset };
-    for (let i = 0; i < keys.length; i++) {
-      const [value, stamp, special] = [values[i], stamps[i]!, odd.get(i)];
-      const epoch = value === TOMBSTONE ? stamp : (special?.epoch ?? 0);
-      yield { key: keys[i]!, value, stamp, epoch, version: special?.version ?? version, from };
-    }
+  private *decode({ bytes, file, offset, version }: ViewedChunk): Generator<ViewedEntry> {
+    const columns = decodeChunk(bytes, version);
+    const from = { checkpoint: file, offset };
+    for (let at = 0; at < columns.keys.length; at++) yield { ...columnEntry(columns, at), from };
   }
 
   private joined(held: ViewedEntry | undefined, entry: ViewedEntry): ViewedEntry {
