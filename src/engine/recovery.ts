@@ -4,7 +4,7 @@ import type { Backend, Stored, StoredCheckpoint, StoredLog } from '../backend';
 import { TidemarkError } from '../base/errors';
 import type { Clock, Crypto } from '../base/seams';
 import { type CommitLine, type Hole, verifyChains } from '../log/chain';
-import { formatVersion, type Line, verifyLine } from '../log/line';
+import { type CheckpointPayload, formatVersion, type Line, verifyLine } from '../log/line';
 import { lastLine, type ReadCheckpoint, type ReadLog, readCheckpoint, readLog, unnamedLines } from './reading';
 
 export interface Damage {
@@ -125,9 +125,18 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
     whole,
     base,
     more: parts.slice(1),
-    commits: whole ? good.filter((line) => line.payload.index > (covers[line.payload.writer]?.[0] ?? -1)) : good,
+    commits: used ? good.filter((line) => !isCovered(line, used.line.payload, backend.exclusive)) : good,
     logBytes: logs.reduce((sum, { size }) => sum + size, 0),
   };
+}
+
+/**
+ * Whether a checkpoint has what a commit has. One that does not name the writer may have forgotten it, if one process at a time writes: everything
+ * before it is covered then.
+ */
+function isCovered({ payload }: CommitLine, checkpoint: CheckpointPayload, exclusive: boolean): boolean {
+  const cover = checkpoint.covers[payload.writer];
+  return cover ? payload.index <= cover[0] : exclusive && payload.time < checkpoint.time;
 }
 
 const venuesOf = (logs: readonly ReadLog[], known: ReadonlySet<string>): string[] =>
@@ -197,11 +206,12 @@ class StoreReader {
     return mostCommon(named);
   }
 
-  private async isCovered(log: StoredLog, { line }: ReadCheckpoint): Promise<boolean> {
+  private async isCovered(log: StoredLog, used: ReadCheckpoint): Promise<boolean> {
     const last = (await lastLine(log, this.options.crypto)) as CommitLine | undefined;
     if (last?.payload.kind !== 'commit') return false;
-    const { writer, index, venue } = last.payload;
-    return venue === line.payload.venue && index <= (line.payload.covers[writer]?.[0] ?? -1);
+    // What is not ours was reported when it was new.
+    if (last.payload.venue !== used.line.payload.venue || !verifyLine(this.options.crypto, last)) return true;
+    return isCovered(last, used.line.payload, this.options.backend.exclusive);
   }
 
   private async log(log: StoredLog): Promise<ReadLog> {
