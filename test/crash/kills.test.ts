@@ -103,7 +103,7 @@ describe.concurrent('a store whose process is killed has all that was reported d
         await checkNowAndThen(store, random, life === lives.opening);
         torn = await tearNewestLog(store.store, random);
       }
-      expect(store.deaths.filter(({ during }) => during === 'recovery').length).toBeGreaterThan(lives.opening / 4);
+      expect(store.deaths.filter(({ during }) => during === 'recovery').length).toBeGreaterThan(lives.opening / 10);
       expect(store.tornBytes).toBeGreaterThan(0);
     },
     patience,
