@@ -119,7 +119,6 @@ export class Checkpointer {
     });
     const covers = { ...this.state.covers };
     const { logBytes } = this;
-    writer.covered();
     async function* lines(): AsyncGenerator<Bytes> {
       yield* builder.lines();
       const payload = { kind: 'checkpoint' as const, venue, writer: writer.id, covers, time, count: builder.chunks };
@@ -139,6 +138,7 @@ export class Checkpointer {
     this.logBytes -= logBytes;
     this.dueBytes = Math.max(checkpointBytesMin, made.size);
     counts.checkpoints++;
+    writer.covered(covers);
     // Writers that have not written since need not be named in the next one: by then their commits are gone. Where others write,
     // too, the next one must name all that this one does, to be seen to cover it.
     for (const [id, [index]] of Object.entries(exclusive ? covers : {})) {

@@ -6,6 +6,7 @@ import { TidemarkError, ValueError } from '../base/errors';
 import type { Clock, Crypto, Logger } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import { StampClock } from '../lattice/clock';
+import type { JoinName } from '../lattice/joins';
 import { type CommitLine, verifyChains } from '../log/chain';
 import { decodeChunk } from '../log/checkpoint';
 import { decodeBody, decodeEntry, encodeEntry, type StoredEntry } from '../log/entries';
@@ -143,13 +144,13 @@ export class Engine implements Host {
     });
   }
 
-  /** A region as the store has it: its first mention says under which version and join, until the program does. */
+  /** A region as the store has it: under the first version that it is met with, and the newest join, until the program says. */
   private stored(name: string, version: number, join: string): RegionState {
     const region = this.region(name);
-    if (region.exists) return region;
-    region.version = version;
+    if (region.declared) return region;
+    if (!region.exists) region.version = version;
     region.storedJoin = join;
-    if (join !== 'custom') region.join = join as 'lww';
+    region.join = join === 'custom' ? 'lww' : (join as JoinName);
     return region;
   }
 

@@ -137,9 +137,9 @@ export class Writer {
     this.heads[writer] = Math.max(index, this.heads[writer] ?? 0);
   }
 
-  /** A checkpoint covers all heads: they need not be named again. */
-  covered(): void {
-    this.heads = {};
+  /** A checkpoint stands: what it covers need not be named again. */
+  covered(covers: Readonly<Record<string, readonly [index: number, hash: string]>>): void {
+    for (const [writer, [index]] of Object.entries(covers)) if (this.heads[writer]! <= index) delete this.heads[writer];
   }
 
   private settle(): void {

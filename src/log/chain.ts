@@ -17,7 +17,7 @@ export interface Chains {
   /** Commits whose signature does not verify. */
   forged: CommitLine[];
   holes: Hole[];
-  /** Links that do not fit although both sides are signed: a writer that signed one index twice. */
+  /** Commits whose link does not fit although both sides are signed: a writer that signed one index twice. */
   forks: CommitLine[];
 }
 
@@ -45,6 +45,10 @@ export function verifyChains(crypto: Crypto, lines: readonly CommitLine[], cover
   for (const [writer, chain] of byWriter) {
     chain.sort((a, b) => a.payload.index - b.payload.index);
     const kept = verifyChain(crypto, chain, chains);
+    const [first] = kept;
+    const cover = covers[writer];
+    if (first && cover && first.payload.index === cover[0] + 1 && first.payload.prev !== cover[1])
+      chains.forks.push(first);
     verified.set(writer, kept);
     for (const line of kept) {
       seen(writer, line.payload.index);
