@@ -98,9 +98,14 @@ export function judge({ base, files }: Mutation): Verdict {
   });
   checkpoints.sort((a, b) => b.generation - a.generation);
   const whole = checkpoints.find((checkpoint) => checkpoint.whole);
+  const covers = whole?.index?.signed.payload.covers ?? {};
   const logs = [...files].flatMap(([path, bytes]) => {
     const generation = logPattern.exec(path)?.[1];
-    return generation === undefined ? [] : [{ path, bytes, read: Number(generation) >= (whole?.generation ?? 0) }];
+    if (generation === undefined) return [];
+    // Generations are in names only: one that ends with a commit of ours that no checkpoint has is not an old one.
+    const last = intact.commits.get(linesIn(bytes).at(-1) ?? '')?.payload;
+    const isNews = last !== undefined && last.index > (covers[last.writer]?.[0] ?? -1);
+    return [{ path, bytes, read: Number(generation) >= (whole?.generation ?? 0) || isNews }];
   });
 
   const there = new Set(checkpoints.flatMap(({ present }) => present));
@@ -121,12 +126,12 @@ export function judge({ base, files }: Mutation): Verdict {
   const unreadable = [...logs, ...unusable].some(({ path }) => files.get(path) === 'folder');
   const refused = refusal(files, base, unreadable, broken);
   // What a checkpoint covers counts as there if its signed line is: the report names what of it is not.
-  const covers = (whole ?? unusable.find(({ index }) => index))?.index?.signed.payload.covers ?? {};
+  const covered = whole ? covers : (unusable.find(({ index }) => index)?.index?.signed.payload.covers ?? {});
   return {
     ...(refused && { refused }),
     certain: new Set(certain.map(([place]) => place)),
     broken: broken.map((line) => Buffer.from(line, 'latin1')),
-    missed: missedOf(seen, covers),
+    missed: missedOf(seen, covered),
   };
 }
 

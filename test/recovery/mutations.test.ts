@@ -59,7 +59,7 @@ async function examine(mutation: Mutation, lives: boolean): Promise<void> {
   await third.close();
   const fourth = await specimen.open();
   expect(stateOf(fourth)).toEqual(new Map([...state, ['notes/since', 'then']]));
-  expect(isQuiet(fourth.health().recovery)).toBe(true);
+  expect(recovery.damage).toEqual(expect.arrayContaining(fourth.health().recovery.damage));
   await fourth.close();
 }
 
