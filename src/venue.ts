@@ -194,12 +194,13 @@ function quiet(logger: Logger): Logger {
 }
 
 /** Runs out after so many ms, without an error. */
-async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+async function within(clock: Clock, ms: number, work: () => Promise<unknown>): Promise<void> {
   let timer: unknown;
   const timeout = new Promise((resolve) => {
     timer = clock.setTimeout(() => resolve(undefined), ms);
   });
-  await Promise.race([work.catch(() => undefined), timeout]);
+  const done = (async () => work())().catch(() => undefined);
+  await Promise.race([done, timeout]);
   clock.clearTimeout(timer);
 }
 
@@ -208,9 +209,9 @@ async function closeInOrder(engine: Engine, released: () => void): Promise<Close
   const { backend, clock } = engine.options;
   events.emit('closing', undefined);
   engine.closed = true;
-  await within(clock, closeSweepMsMax, sweeper.settled());
-  await within(clock, closeFlushMsMax, sweeper.flush(closeFlushMsMax));
-  await within(clock, closeBackendMsMax, engine.checkpointer.settled());
+  await within(clock, closeSweepMsMax, () => sweeper.settled());
+  await within(clock, closeFlushMsMax, () => sweeper.flush(closeFlushMsMax));
+  await within(clock, closeBackendMsMax, () => engine.checkpointer.settled());
   engine.stop();
   const entries = fork.unsaved;
   const report: CloseReport = {
@@ -224,7 +225,7 @@ async function closeInOrder(engine: Engine, released: () => void): Promise<Close
       `${backend.target}: closed with ${entries} entries unsaved, in ${report.unsaved.regions.join(', ')}${why}`,
     );
   }
-  await within(clock, closeBackendMsMax, backend.close());
+  await within(clock, closeBackendMsMax, () => backend.close());
   released();
   events.emit('closed', report);
   return report;
