@@ -222,8 +222,7 @@ export class Engine implements Host {
 
   /** Makes everything durable in this turn, if the backend can: the process is going. */
   writeNow(): void {
-    if (this.closed) return;
-    this.writer.writeNow();
+    if (!this.writer.stopped) this.writer.writeNow();
   }
 
   private async write(forced: boolean): Promise<void> {

@@ -38,8 +38,20 @@ function onSignal(signal: NodeJS.Signals): void {
     closing = false;
     stopListening();
     // Others who listen to this signal decide themselves; if nobody does, its usual course is the end.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    if (process.listenerCount(signal) <= watching()) process.kill(process.pid, signal);
   });
+}
+
+/**
+ * Listeners of the package signal-exit, version 3 and 4 (many command-line tools have it). They only watch, and leave the end to whoever else
+ * listens; as we do. https://github.com/tapjs/signal-exit: each version counts the other's in the same way.
+ */
+function watching(): number {
+  const version3 = (process as { __signal_exit_emitter__?: { count?: number } }).__signal_exit_emitter__;
+  const version4 = (globalThis as { [emitter: symbol]: { count?: number } | undefined })[
+    Symbol.for('signal-exit emitter')
+  ];
+  return (version3?.count ?? 0) + (version4?.count ?? 0);
 }
 
 function onBeforeExit(): void {

@@ -100,6 +100,13 @@ describe('a signal', () => {
     await expectNothingLost(await run('streamsCarelessly', {}, 'SIGTERM'));
   });
 
+  it('ends a program that has signal-exit, which leaves that to others as we do', async () => {
+    const end = await run('isWatched', {}, 'SIGTERM');
+    expect(end).toMatchObject({ code: null, signal: 'SIGTERM' });
+    expect(end.trace.map(({ what }) => what)).toContain('watched');
+    await expectNothingLost(end);
+  });
+
   it('closes every venue of the process', async () => {
     const end = await run('hasTwo', {}, 'SIGTERM');
     expect(end).toMatchObject({ code: null, signal: 'SIGTERM' });

@@ -1,5 +1,6 @@
 // A program that ends in one of the ways in which programs end, in the middle of its work, and leaves the rest to the library. Keeps a trace of
 // what set() took.
+import { onExit } from 'signal-exit';
 import { type OpenOptions, openVenue } from '../../../src/node';
 import { lastStep, takeStep } from '../steps';
 import { openTrace } from '../trace';
@@ -55,6 +56,11 @@ const ways = {
   exitsWhenTold() {
     process.on('SIGTERM', () => process.exit(7));
     stream(fails);
+  },
+  /** Has a package that watches signals and leaves the end to others. */
+  isWatched() {
+    onExit(() => trace('watched'));
+    stream(stopsWhenClosed);
   },
   /** Is told again while the venue closes, as by an impatient user. */
   isToldTwice() {
