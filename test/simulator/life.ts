@@ -41,7 +41,7 @@ export class Life {
   venue: Venue | undefined;
   /** The last resort of a process that goes. */
   writeNow: () => void = () => {};
-  /** Whether something went wrong while it opened: then it may have left something behind. */
+  /** Whether calls of it have failed: then it may leave behind what it could not remove, until the next opening. */
   troubled = false;
   /** Flushes and checkpoints that have been asked for and have not been answered. */
   unanswered = 0;

@@ -70,6 +70,8 @@ const keysPerRegion = 6;
 export function randomProgram(seed: number, random: Random): Program {
   /** Some worlds have a good disk, so that what only a crash may do is told apart from what only a fault may do. */
   const faulty = random.chance(0.5);
+  /** Few worlds have values so large that commits are cut in parts and checkpoints come by themselves: they take long. */
+  const largest = random.chance(0.02) ? 7_000_000 : 20_000;
   const length = 3 + random.below(random.chance(0.2) ? 60 : 20);
   const weights = {
     write: 12,
@@ -91,22 +93,22 @@ export function randomProgram(seed: number, random: Random): Program {
     fill: faulty ? 0.7 : 0,
     readOnly: faulty ? 0.3 : 0,
   };
-  const steps = Array.from({ length }, () => randomStep(random, random.weighted(weights)));
+  const steps = Array.from({ length }, () => randomStep(random, random.weighted(weights), largest));
   return { seed, sweepMs: random.pick([100, 100, 10, 0]), steps };
 }
 
-function randomStep(random: Random, kind: Step['do']): Step {
+function randomStep(random: Random, kind: Step['do'], largest: number): Step {
   switch (kind) {
     case 'write':
-      return { do: 'write', writes: randomWrites(random, 5) };
+      return { do: 'write', writes: randomWrites(random, 5, largest) };
     case 'fork': {
       const kinds = Array.from({ length: random.below(4) }, () =>
         random.pick(['write', 'flush', 'checkpoint', 'wait'] as const),
       );
-      const writes = randomWrites(random, 5);
+      const writes = randomWrites(random, 5, largest);
       const clash = (step: Step): Step =>
-        step.do === 'write' ? { ...step, writes: randomWrites(random, 3, writes) } : step;
-      const meanwhile = kinds.map((meanwhile) => clash(randomStep(random, meanwhile)));
+        step.do === 'write' ? { ...step, writes: randomWrites(random, 3, largest, writes) } : step;
+      const meanwhile = kinds.map((meanwhile) => clash(randomStep(random, meanwhile, largest)));
       return { do: 'fork', writes, meanwhile, end: random.chance(0.75) ? 'sync' : 'drop' };
     }
     case 'flush':
@@ -153,13 +155,13 @@ const randomTroubles = (random: Random): Trouble[] =>
     random.chance(0.2) ? { faults: random.pick([0.05, 0.3]) } : randomPoint(random),
   );
 
-/** @param among keys that are written rather than any. */
-function randomWrites(random: Random, max: number, among: readonly KeyName[] = []): Write[] {
+/** @param largest of the few values that are large. @param among keys that are written rather than any. */
+function randomWrites(random: Random, max: number, largest: number, among: readonly KeyName[] = []): Write[] {
   return Array.from({ length: 1 + random.below(max) }, () => {
     const anywhere = { region: random.pick(regions), key: `k${random.below(keysPerRegion)}` };
     const { region, key } = among.length > 0 && random.chance(0.7) ? random.pick(among) : anywhere;
     // What deleting does to a join is not a matter of time, and the model knows only time.
     const how = random.weighted({ set: 6, delete: region === 'top' ? 0 : 3, update: 1 });
-    return { region, key, how, bytes: region === 'top' ? 0 : random.below(random.chance(0.05) ? 20_000 : 60) };
+    return { region, key, how, bytes: region === 'top' ? 0 : random.below(random.chance(0.05) ? largest : 60) };
   });
 }

@@ -168,6 +168,7 @@ export class World {
   breaks(): void {
     this.broken = true;
     this.breakages++;
+    this.life.troubled = true;
   }
 
   mend(disk: SimDisk): void {
