@@ -38,7 +38,10 @@ function onSignal(signal: NodeJS.Signals): void {
     closing = false;
     stopListening();
     // Others who listen to this signal decide themselves; if nobody does, its usual course is the end.
-    if (process.listenerCount(signal) <= watching()) process.kill(process.pid, signal);
+    const others = process.listenerCount(signal);
+    if (others === 0) process.kill(process.pid, signal);
+    // In this turn, since nothing else may be left that keeps the process alive until the signal comes again.
+    else if (others <= watching()) process.emit(signal, signal);
   });
 }
 
