@@ -2,6 +2,8 @@
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createProgress } from '../../src/cli/progress';
+import { copyBeside, placeNew } from '../../src/cli/store/copy';
 import {
   codeOf,
   contentOf,
@@ -12,6 +14,7 @@ import {
   snapshot,
   tidemark,
   tidemarkJson,
+  tidemarkWithin,
 } from './helpers/cli';
 
 const keyOf = (path: string) => path.replace(/\.etch$/, '.key');
@@ -69,6 +72,27 @@ describe('backup', () => {
     const to = freshPath();
     expect((await tidemarkJson('backup', store, to)).json).toMatchObject({ leftOut: 5 });
     expect((await tidemarkJson('verify', to)).json).toMatchObject({ ok: true, warnings: [], checked: { commits: 4 } });
+  });
+
+  it('leaves nothing behind on a disk that is full', async () => {
+    const store = await sampleStore();
+    const to = freshPath();
+    const ran = await tidemarkWithin(8, 'backup', store, to);
+    expect([ran.code, ran.stdout]).toEqual([1, '']);
+    expect(ran.stderr).toMatch(/^tidemark: io: .+\n$/);
+    expect(await readdir(dirname(to))).toEqual([]);
+  });
+
+  it('does not replace what came into being while it was made', async () => {
+    const store = await sampleStore();
+    const to = freshPath();
+    const made = copyBeside(store, to, [], createProgress(), async (copy) => {
+      await mkdir(to);
+      await placeNew(copy, to);
+    });
+    await expect(made).rejects.toMatchObject({ code: 'exists' });
+    expect(await readdir(dirname(to))).toEqual(['venue.etch']);
+    expect(await readdir(to)).toEqual([]);
   });
 
   it('refuses a damaged store, says where, and leaves nothing behind', async () => {

@@ -2,7 +2,17 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { codeOf, contentOf, fill, freshPath, sampleStore, snapshot, tidemark, tidemarkJson } from './helpers/cli';
+import {
+  codeOf,
+  contentOf,
+  fill,
+  freshPath,
+  sampleStore,
+  snapshot,
+  tidemark,
+  tidemarkJson,
+  tidemarkWithin,
+} from './helpers/cli';
 
 const keyOf = (path: string) => path.replace(/\.etch$/, '.key');
 const exported = async (store: string) => (await tidemark('export', store)).stdout;
@@ -172,12 +182,28 @@ describe('export and import', () => {
     expect((await tidemarkJson('inspect', to, 'own', 'k')).json.value).toBe(4);
   });
 
+  it('never report what is not durable', async () => {
+    const file = join(dirname(await sampleStore()), 'large.jsonl');
+    const line = (n: number) => JSON.stringify({ region: 'large', key: `k${n}`, value: 'x'.repeat(1000) });
+    await writeFile(file, Array.from({ length: 100 }, (_, n) => line(n)).join('\n'));
+    const store = freshPath();
+    const ran = await tidemarkWithin(64, 'import', file, store);
+    expect([ran.code, codeOf(ran), ran.stdout]).toEqual([1, 'io', '']);
+    expect(ran.stderr.trim().split('\n')).toHaveLength(1);
+    expect((await tidemark('import', file, store)).code).toBe(0);
+    expect(Object.keys((await contentOf(store)).large!)).toHaveLength(100);
+  });
+
   it('leave the output whole or not at all', async () => {
     const store = await sampleStore();
     const file = join(dirname(store), 'out.jsonl');
     await writeFile(file, 'before');
     expect((await tidemark('export', store, '--out', file)).code).toBe(0);
     expect((await readFile(file, 'utf8')).split('\n')).toHaveLength(302);
+    const before = await readFile(file);
+    const full = await tidemarkWithin(8, 'export', store, '--out', file);
+    expect([full.code, codeOf(full)]).toEqual([1, 'io']);
+    expect(await readFile(file)).toEqual(before);
     const nowhere = await tidemark('export', store, '--out', join(dirname(store), 'no/such/folder.jsonl'));
     expect([nowhere.code, codeOf(nowhere)]).toEqual([1, 'io']);
     expect((await readdir(dirname(store))).sort()).toEqual(['out.jsonl', 'venue.etch', 'venue.key']);

@@ -123,6 +123,33 @@ describe('a chunk that was changed', () => {
   });
 });
 
+describe('a signature that was changed', () => {
+  /** Another character in the middle of the last signature of a file. */
+  const resign = (bytes: Buffer) => {
+    const end = bytes.lastIndexOf('",[');
+    bytes[end - 20] = bytes[end - 20] === 0x41 ? 0x42 : 0x41;
+    return bytes;
+  };
+
+  it('is found on every commit, also within a chain whose links are good', async () => {
+    const [first = ''] = logs;
+    const end = (await readFile(join(sample, first))).indexOf(10);
+    const store = await damaged(first, (bytes) =>
+      Buffer.concat([resign(bytes.subarray(0, end + 1)), bytes.subarray(end + 1)]),
+    );
+    const { damage } = await verifyStore(store, []);
+    expect(damage[0]).toEqual({ file: first, offset: 0, what: expect.stringMatching(/^the signature of a commit/) });
+  });
+
+  it('is found on a checkpoint', async () => {
+    const store = await damaged('checkpoint.1', resign);
+    const at = (await readFile(join(sample, 'checkpoint.1'))).lastIndexOf('["ey');
+    expect((await verifyStore(store, [])).damage).toEqual([
+      { file: 'checkpoint.1', offset: at, what: expect.stringMatching(/^the signature of the last line/) },
+    ]);
+  });
+});
+
 describe('what is missing', () => {
   it('is a finding: a commit between others', async () => {
     const [first = ''] = logs;

@@ -1,9 +1,9 @@
 // The commands that only look: what they show, and that they change nothing.
-import { appendFile, chmod, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, cp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openVenue } from '../../src/node';
-import { fill, freshPath, sampleStore, snapshot, tidemark, tidemarkJson } from './helpers/cli';
+import { openVenue, type Venue } from '../../src/node';
+import { contentOf, fill, freshPath, sampleStore, snapshot, tidemark, tidemarkJson } from './helpers/cli';
 
 let store: string;
 beforeAll(async () => {
@@ -149,6 +149,43 @@ describe('inspect', () => {
       expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     }
     expect((await tidemark('status', nasty)).stdout).not.toContain('\u001b');
+  });
+
+  it('joins writers that did not know of each other, as the library does', async () => {
+    const [one, other] = [freshPath(), freshPath()];
+    await fill(one, async (venue) => {
+      venue.region('high', { join: 'max' }).set('score', 1);
+      venue.region('tags', { join: 'union' }).set('t', ['a']);
+      venue.region('notes').set('n', 'first');
+      await venue.checkpoint();
+    });
+    await cp(dirname(one), dirname(other), { recursive: true });
+    const write = (score: number, tag: string) => (venue: Venue) => {
+      venue.region('high', { join: 'max' }).set('score', score);
+      venue.region('tags', { join: 'union' }).set('t', [tag]);
+      venue.region('notes').set('n', tag);
+    };
+    await fill(one, write(9, 'b'));
+    await fill(other, write(5, 'c'));
+    for (const name of await readdir(other)) await cp(join(other, name), join(one, name));
+    const expected = { high: { score: 9 }, tags: { t: ['a', 'b', 'c'] }, notes: { n: 'c' } };
+    const seen = (await tidemark('export', one)).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(seen.map(({ region, key, value }) => [region, key, value])).toEqual([
+      ['high', 'score', 9],
+      ['notes', 'n', 'c'],
+      ['tags', 't', ['a', 'b', 'c']],
+    ]);
+    expect(await contentOf(one)).toEqual(expected);
+  });
+
+  it('takes the join and version of a region from its newest commit', async () => {
+    const path = await fill(freshPath(), (venue) => venue.region('r').set('k', 1));
+    const declared = { join: 'max', version: 2, migrate: (value: unknown) => value } as const;
+    await fill(path, (venue) => venue.region('r', declared).set('k', 5));
+    expect((await tidemarkJson('inspect', path)).json.regions).toMatchObject([{ name: 'r', join: 'max', version: 2 }]);
   });
 
   it('joins as the store says', async () => {

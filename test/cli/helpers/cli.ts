@@ -25,10 +25,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-export function tidemark(...args: string[]): Promise<Ran> {
+export const tidemark = (...args: string[]): Promise<Ran> => run(process.execPath, program, ...args);
+
+/** Where no file may have more bytes than so many times 512. */
+export const tidemarkWithin = (blocks: number, ...args: string[]): Promise<Ran> =>
+  run('sh', '-c', `ulimit -f ${blocks}; exec "$0" "$@"`, process.execPath, program, ...args);
+
+function run(command: string, ...args: string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { cwd: folder, maxBuffer: 1 << 28 };
-    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+    execFile(command, args, { cwd: folder, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       resolve({ code: error ? ((error.code as number | undefined) ?? -1) : 0, stdout, stderr });
     });
   });
