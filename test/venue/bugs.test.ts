@@ -1,7 +1,6 @@
 // Bugs that were found by attacking the face, one test each. They stay as regression tests.
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
-import { memoryStore } from '../../backends/memory';
 import type { Bytes } from '../../src/backend';
 import { openVenue } from '../../src/node';
 import { SimClock } from '../simulator/clock';
@@ -181,7 +180,9 @@ describe('closing', () => {
       (error) => error,
     );
     expect(await clock.runUntil(venue.close())).toMatchObject({ durable: false, unsaved: { entries: 1 } });
-    expect(await Promise.race([flushed, settle().then(() => 'still waiting')])).toMatchObject({ code: expect.any(String) });
+    expect(await Promise.race([flushed, settle().then(() => 'still waiting')])).toMatchObject({
+      code: expect.any(String),
+    });
   });
 
   it('a checkpoint that waits is settled when the venue is closed without it', async () => {
@@ -193,7 +194,9 @@ describe('closing', () => {
       (error) => error,
     );
     await clock.runUntil(venue.close());
-    expect(await Promise.race([made, settle().then(() => 'still waiting')])).toMatchObject({ code: expect.any(String) });
+    expect(await Promise.race([made, settle().then(() => 'still waiting')])).toMatchObject({
+      code: expect.any(String),
+    });
   });
 
   it('nothing is appended to a backend that was closed, even if an append comes back late', async () => {
@@ -224,7 +227,9 @@ describe('forks', () => {
     fork.sync();
     // Whatever commits there are, a crash after any of them leaves the fork whole or not at all.
     await venue.flush();
-    const withPart = backend.appends.filter(({ line }) => ['a', 'b', 'c'].some((name) => line.includes(`["${name}",1,`)));
+    const withPart = backend.appends.filter(({ line }) =>
+      ['a', 'b', 'c'].some((name) => line.includes(`["${name}",1,`)),
+    );
     expect(withPart).toHaveLength(1);
     expect(store.commits().length).toBeGreaterThan(0);
   });
@@ -398,7 +403,9 @@ describe('schema versions', () => {
     await first.venue.close();
     const { venue } = await openIn({ store: first.store, clock: first.clock });
     const validate = z.string().transform((text) => `${text}!`);
-    expect(venue.region<string>('r', { version: 2, migrate: (value) => value as string, validate }).get('a')).toBe('x!');
+    expect(venue.region<string>('r', { version: 2, migrate: (value) => value as string, validate }).get('a')).toBe(
+      'x!',
+    );
   });
 
   it('an entry of an older version that comes from another writer is migrated', async () => {
@@ -414,7 +421,9 @@ describe('schema versions', () => {
 
   it('an asynchronous validator that rejects is refused and its promise looked after', async () => {
     const { venue } = await openIn();
-    const validate = { '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error('later')) } } as const;
+    const validate = {
+      '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error('later')) },
+    } as const;
     const region = venue.region('r', { validate });
     expect(() => region.set('a', 1)).toThrow(expect.objectContaining({ code: 'bad_option' }));
     await settle(); // an unhandled rejection fails the run
@@ -424,7 +433,10 @@ describe('schema versions', () => {
 describe('time', () => {
   it('a later write wins over an earlier one under a clock with fractions of milliseconds', async () => {
     const clock = new SimClock();
-    const first = await openIn({ clock }, { clock: Object.assign(Object.create(clock), { now: () => Date.UTC(2025, 0, 1) + 0.3 }) });
+    const first = await openIn(
+      { clock },
+      { clock: Object.assign(Object.create(clock), { now: () => Date.UTC(2025, 0, 1) + 0.3 }) },
+    );
     const region = first.venue.region('r');
     region.set('k', 'z first');
     await first.venue.flush();
@@ -530,7 +542,9 @@ describe('whose store it is', () => {
     venue.region('r').set('a', 1);
     await venue.close();
     await rm(path('venue.key'));
-    await expect(openVenue({ store: path('venue.etch'), signals: false })).rejects.toMatchObject({ code: 'foreign_key' });
+    await expect(openVenue({ store: path('venue.etch'), signals: false })).rejects.toMatchObject({
+      code: 'foreign_key',
+    });
     expect(await readdir(path('.'))).toEqual(['venue.etch']);
   });
 });
@@ -544,7 +558,9 @@ describe('small things', () => {
   });
 
   it('a store that is no store is a bad option', async () => {
-    await expect(openVenue({ store: new URL('file:///tmp/x') as never, signals: false })).rejects.toMatchObject({ code: 'bad_option' });
+    await expect(openVenue({ store: new URL('file:///tmp/x') as never, signals: false })).rejects.toMatchObject({
+      code: 'bad_option',
+    });
     await expect(openVenue({ store: {} as never, seed, signals: false })).rejects.toMatchObject({ code: 'bad_option' });
   });
 });
