@@ -1,4 +1,4 @@
-// A bar on what takes more than a second: on stderr, and only where somebody watches. Knows nothing of the work.
+// A bar on what takes more than a second: on stderr, and only on a terminal (cli-progress sees to that). Knows nothing of the work.
 import { SingleBar } from 'cli-progress';
 import { size } from './output';
 
@@ -31,7 +31,7 @@ export function createProgress(
       done += bytes;
       total = Math.max(total, done);
       if (!bar) {
-        if (!stream.isTTY || elapsedMs() - began < quietMs) return;
+        if (elapsedMs() - began < quietMs) return;
         const options = { stream, clearOnComplete: true, hideCursor: true };
         bar = new SingleBar({ ...options, format: '{label} [{bar}] {percentage}%  {amount}' });
         bar.start(Math.max(1, total), done, payload());

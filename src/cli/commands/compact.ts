@@ -69,6 +69,7 @@ async function checkpointTwice(
         `${store}: the new checkpoint does not verify; everything else is as it was`,
         bad,
       );
+    progress.begin('writing', made!.bytes);
     await venue.checkpoint();
     return { made: made!, recovery: venue.health().recovery };
   } finally {

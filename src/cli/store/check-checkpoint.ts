@@ -7,6 +7,7 @@ import { type ChunkMeta, decodeChunk, decodeIndex, type RegionMeta } from '../..
 import { type CheckpointPayload, digestOf, type Line, parseLine, verifyLine } from '../../log/line';
 import { nodeCrypto } from '../../platform/node-crypto';
 import type { Finding } from '../errors';
+import { counted } from '../output';
 import { linesOf, type RawLine, type StoreFile, type StoreFiles } from './files';
 import { refuseNewer } from './lines';
 
@@ -108,7 +109,10 @@ function* compare(
     const chunk = inPlace[i] || take([...left.values()].find(({ digest }) => digest === meta.digest));
     if (!chunk) {
       left.delete(at); // what stands there is named by this
-      yield { offset: at, what: `${name} (${meta.count} entries) does not have the digest that was signed` };
+      yield {
+        offset: at,
+        what: `${name} (${counted(meta.count, 'entry', 'entries')}) does not have the digest that was signed`,
+      };
       continue;
     }
     // One line too many or too few moves all that follow; to say so once is enough.
