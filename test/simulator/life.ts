@@ -43,6 +43,8 @@ export class Life {
   writeNow: () => void = () => {};
   /** Whether calls of it have failed: then it may leave behind what it could not remove, until the next opening. */
   troubled = false;
+  /** Whether calls of it have taken time. */
+  slow = false;
   /** Flushes and checkpoints that have been asked for and have not been answered. */
   unanswered = 0;
   private readonly process: ReturnType<Machine['spawn']>;
