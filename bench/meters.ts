@@ -2,9 +2,11 @@
 import { existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 
-/** Counters of /proc/self/io. `wchar`: handed to write(); `write_bytes`: pages sent to the disk, mapped files included. */
+/** Counters of /proc/self/io. `rchar`, `wchar`: taken by read() and handed to write(); `write_bytes`: pages sent to the disk, mapped files included. */
 export interface Io {
+  readonly rchar: number;
   readonly wchar: number;
+  readonly read_bytes: number;
   readonly write_bytes: number;
   readonly syscr: number;
   readonly syscw: number;
@@ -13,7 +15,14 @@ export interface Io {
 export function readIo(): Io {
   const text = readFileSync('/proc/self/io', 'latin1');
   const field = (name: string): number => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(text)?.[1]);
-  return { wchar: field('wchar'), write_bytes: field('write_bytes'), syscr: field('syscr'), syscw: field('syscw') };
+  return {
+    rchar: field('rchar'),
+    wchar: field('wchar'),
+    read_bytes: field('read_bytes'),
+    write_bytes: field('write_bytes'),
+    syscr: field('syscr'),
+    syscw: field('syscw'),
+  };
 }
 
 /** Milliseconds of CPU since the function that this returns was made. All threads: garbage collection and I/O too. */
@@ -42,16 +51,25 @@ export async function settle(): Promise<void> {
   }
 }
 
+const STEADY_BYTES = 500_000;
+const TRIES = 40;
+
 export interface Memory {
   /** Live JavaScript heap and what it holds outside itself, bytes. */
   readonly held: number;
   readonly rss: number;
 }
 
+/** Read when it has come to rest: something may still be going on behind a promise that has settled. */
 export async function readMemory(): Promise<Memory> {
-  await settle();
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { held: heapUsed + external, rss };
+  let before = Number.POSITIVE_INFINITY;
+  for (let tries = 0; ; tries++) {
+    await settle();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    const held = heapUsed + external;
+    if (Math.abs(held - before) < STEADY_BYTES || tries === TRIES) return { held, rss };
+    before = held;
+  }
 }
 
 /** The highest resident size so far, bytes. */

@@ -1,5 +1,4 @@
 // What is printed and written: tables, goals, machine and versions. Knows no workload.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -81,10 +80,15 @@ export function machine(scratch: string): string {
   ].join('\n');
 }
 
-/** The type of the mount that a path lies on. */
+/** The type of the mount that a path lies on: the longest mount point that it begins with. */
 function fileSystemOf(path: string): string {
-  const output = execFileSync('stat', ['-f', '-c', '%T', path], { encoding: 'utf8' });
-  return output.trim();
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((mount) => mount.split(' '));
+  const over = mounts.filter(
+    ([, point]) => point !== undefined && `${path}/`.startsWith(point === '/' ? '/' : `${point}/`),
+  );
+  return over.sort((a, b) => b[1]!.length - a[1]!.length)[0]?.[2] ?? 'unknown file system';
 }
 
 function versions(): string[] {

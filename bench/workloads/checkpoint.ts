@@ -21,6 +21,7 @@ async function checkpointWhileWriting(folder: string, { size, fill, spread }: Op
       notes.set(keys[i]!, makeNote(i));
       if (i % 20_000 === 0) await venue.flush();
     }
+    await venue.checkpoint();
   }
   keys.sort();
   const random = randomFrom(5);
@@ -92,7 +93,7 @@ export const checkpoint: Workload = {
     const row = (name: string, options: Options, prepared?: string): Row => ({
       name,
       contestant: 'tidemark',
-      rounds: scale.rounds(3),
+      rounds: scale.rounds(prepared === undefined ? 2 : 3),
       options: { size, ...options },
       ...(prepared !== undefined && { prepared, copy: true }),
     });
@@ -156,11 +157,12 @@ export const amplification: Workload = {
     { metric: 'entries', title: 'entries set, MB', digits: 0 },
   ],
   async plan({ scale }) {
+    const part = scale.quick ? 0.1 : 1;
     const row = (size: number, writes: number): Row => ({
-      name: `${size.toLocaleString('en')} records`,
+      name: `${(size * part).toLocaleString('en')} records`,
       contestant: 'tidemark',
       rounds: 1,
-      options: { size: scale.quick ? size / 10 : size, writes: scale.quick ? writes / 10 : writes },
+      options: { size: size * part, writes: writes * part },
     });
     return [row(20_000, 600_000), row(200_000, 1_600_000)];
   },

@@ -4,8 +4,17 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Contestant } from '../contestant';
 import { makeKey, makeNote } from '../data';
-import { readIo } from '../meters';
+import { type Io, readIo } from '../meters';
 import type { Goal, Options, Row, Sample, Workload } from '../workload';
+
+/** V8's own threads wake the event loop now and then, by 8 bytes through an eventfd; whatever else is read or written is a file's. */
+const fileBytes = (from: Io, to: Io): number =>
+  to.rchar -
+  from.rchar -
+  8 * (to.syscr - from.syscr) +
+  (to.wchar - from.wchar - 8 * (to.syscw - from.syscw)) +
+  (to.read_bytes - from.read_bytes) +
+  (to.write_bytes - from.write_bytes);
 
 async function watchIdle(contestant: Contestant, folder: string, { seconds }: Options): Promise<Sample> {
   const store = await contestant.open(folder, { delayMs: 100 });
@@ -43,10 +52,8 @@ async function watchIdle(contestant: Contestant, folder: string, { seconds }: Op
     timers: made.filter((type) => type === 'Timeout' || type === 'Immediate').length,
     resources: made.length,
     calls,
-    // Reading the counters is I/O too; how much it takes was seen just before.
-    reads: after.syscr - before.syscr - (before.syscr - ownReading.syscr),
-    writes: after.syscw - before.syscw,
-    bytes: after.write_bytes - before.write_bytes,
+    // Reading the counters is I/O too; how much that takes was seen just before.
+    bytes: fileBytes(before, after) - fileBytes(ownReading, before),
     cpu: (used.userCPUTime + used.systemCPUTime - resources.userCPUTime - resources.systemCPUTime) / 1000,
     wakes: used.voluntaryContextSwitches - resources.voluntaryContextSwitches,
   };
@@ -56,14 +63,12 @@ export const idle: Workload = {
   name: 'idle',
   title: 'An idle venue for ten seconds',
   about:
-    'Asynchronous resources made (timers, operations of the file system), callbacks run, system calls to read and write. The control is a Node process that only waits.',
+    'Asynchronous resources made (timers, operations of the file system), callbacks run, bytes read and written. The control is a Node process that only waits.',
   columns: [
     { metric: 'timers', title: 'timers', digits: 0 },
     { metric: 'resources', title: 'resources', digits: 0 },
     { metric: 'calls', title: 'callbacks', digits: 0 },
-    { metric: 'reads', title: 'reads', digits: 0 },
-    { metric: 'writes', title: 'writes', digits: 0 },
-    { metric: 'bytes', title: 'bytes to the disk', digits: 0 },
+    { metric: 'bytes', title: 'bytes of I/O', digits: 0 },
     { metric: 'cpu', title: 'CPU, ms', digits: 1 },
     { metric: 'wakes', title: 'wake-ups', digits: 0 },
   ],
@@ -79,10 +84,8 @@ export const idle: Workload = {
   run: watchIdle,
   judge(results) {
     const of = (metric: string): number => results.median('tidemark', metric);
-    const timers = of('timers');
-    const io = of('reads') + of('writes') + of('bytes');
-    const reached = timers === 0 && of('calls') === 0 && io === 0;
-    const measured = `${timers} timers made, ${of('calls')} callbacks, ${of('reads')} reads, ${of('writes')} writes`;
+    const reached = of('timers') === 0 && of('calls') === 0 && of('resources') === 0 && of('bytes') <= 0;
+    const measured = `${of('timers')} timers made, ${of('resources')} operations, ${of('calls')} callbacks, ${of('bytes')} bytes of I/O`;
     return [
       {
         work: 'idle venue for 10 s',

@@ -141,9 +141,11 @@ export const open: Workload = {
       row(byKey(name), contestant, prepared, rounds, { size: records, byKey: 1 }),
     ];
     return [
-      ...['json', 'json-lines', 'tidemark'].flatMap((name) => both(name, name, name, scale.rounds(3))),
+      ...['json', 'tidemark'].flatMap((name) => both(name, name, name, scale.rounds(3))),
+      row('json-lines', 'json-lines', 'json-lines', scale.rounds(3), { size, byKey: 0 }),
       row(withLog, plain, withLog, scale.rounds(3), { size: size + more / 2, byKey: 0 }),
-      ...['sqlite-full', 'lmdb', 'level', 'lowdb'].flatMap((name) => both(name, name, name, 1)),
+      ...['sqlite-full', 'lmdb', 'level'].flatMap((name) => both(name, name, name, 1)),
+      row('lowdb', 'lowdb', 'lowdb', 1, { size, byKey: 0 }),
       row('tinybase, a tenth', 'tinybase', 'tinybase', 1, { size: size / 10, byKey: 0 }),
     ];
   },

@@ -110,10 +110,10 @@ export const setLarge: Workload = {
       rounds,
       options: { size: scale.many },
     });
-    // Hypercore and level are asynchronous: in the table above is enough.
+    // Hypercore and level are asynchronous, and inside a transaction SQLite is the same either way: the table above is enough.
     return [
       ...contestants.map((name) => row(name, scale.rounds(3))),
-      ...peers.filter((peer) => peer.readBack).map((peer) => row(peer.name, 1)),
+      ...peers.filter((peer) => peer.readBack && peer.name !== 'sqlite-normal').map((peer) => row(peer.name, 1)),
     ];
   },
   run: (contestant, folder, { size }) => large(contestant, folder, size!),

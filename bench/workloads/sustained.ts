@@ -93,7 +93,7 @@ export const sustained: Workload = {
     const options: Options = { seconds: scale.quick ? 1 : 5 };
     const row = (name: string, rounds: number): Row => ({ name, contestant: name, rounds, options });
     return [
-      ...['control', 'append', 'tidemark'].map((name) => row(name, scale.rounds(5))),
+      ...['control', 'append', 'tidemark'].map((name) => row(name, scale.rounds(4))),
       ...peers.map((peer) => row(peer.name, 1)),
     ];
   },
