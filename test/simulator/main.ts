@@ -13,6 +13,10 @@ const { values } = parseArgs({
 });
 const first = Number(values.seed);
 const runs = Number(values.runs);
+if (!Number.isSafeInteger(first) || !Number.isSafeInteger(runs) || first < 0 || runs < 1) {
+  console.error('usage: npm run simulate -- --seed N --runs M [--shrink]');
+  process.exit(2);
+}
 const total: Partial<Record<keyof Tally, number>> = {};
 const began = performance.now();
 let failed = 0;
