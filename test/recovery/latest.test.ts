@@ -1,0 +1,61 @@
+// An opening shows what was written last, whatever the clock did since, and whatever went wrong between two checkpoints.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fsBackend } from '../../backends/fs';
+import { Lab, quiet } from './lab';
+import { keyName, seed } from './stores';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.open();
+});
+afterAll(() => lab.close());
+
+describe('what was written last is what an opening shows', () => {
+  /** The system's time, so many ms off. */
+  const clockAt = (ms: number) => ({
+    now: () => ms,
+    elapsed: () => performance.now(),
+    setTimeout: (callback: () => void, wait: number) => setTimeout(callback, wait),
+    clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+    nextTurn: () => new Promise<void>((resolve) => setImmediate(resolve)),
+  });
+  const noon = Date.UTC(2026, 5, 1, 12);
+
+  for (const between of ['a log', 'a checkpoint']) {
+    it(`also under a clock that an hour has been taken off since, with ${between} between`, async () => {
+      const specimen = await lab.lay(new Map());
+      const first = await specimen.open({ clock: clockAt(noon) });
+      first.region('notes').set('n', 'before');
+      if (between === 'a checkpoint') await first.checkpoint();
+      await first.close();
+      const second = await specimen.open({ clock: clockAt(noon - 3_600_000) });
+      second.region('notes').set('n', 'after');
+      await second.close();
+      expect((await specimen.look()).state).toEqual(new Map([['notes/n', 'after']]));
+    });
+  }
+
+  it('also after a checkpoint that failed between two that did not', async () => {
+    const specimen = await lab.lay(new Map([[keyName, Buffer.from(`${Buffer.from(seed).toString('hex')}\n`)]]));
+    const backend = fsBackend(specimen.store);
+    const { checkpoint } = backend;
+    const venue = await specimen.open({ store: backend, seed });
+    const notes = venue.region<number>('notes');
+    notes.set('before', 1);
+    await venue.checkpoint();
+    notes.set('changed', 2);
+    backend.checkpoint = () => Promise.reject(new Error('not now'));
+    await expect(venue.checkpoint()).rejects.toThrow('not now');
+    backend.checkpoint = checkpoint;
+    for (let i = 0; i < 2; i++) await venue.checkpoint();
+    await venue.close();
+    const { state, recovery } = await specimen.look();
+    expect(recovery).toMatchObject({ ...quiet, checkpoint: 3, commits: 0 });
+    expect(state).toEqual(
+      new Map([
+        ['notes/before', 1],
+        ['notes/changed', 2],
+      ]),
+    );
+  });
+});
