@@ -19,6 +19,8 @@ export function columnEntry({ keys, values, stamps, version, odd }: Columns, at:
 }
 
 export class Chunk {
+  /** How often one of its entries was asked for. */
+  reads = 0;
   private columns: Columns | undefined;
 
   /**
@@ -70,12 +72,12 @@ export class Base {
   }
 
   /** The entry of a key: its chunk's columns and its place in them. */
-  find(key: string): { columns: Columns; at: number } | undefined {
+  find(key: string): { chunk: Chunk; columns: Columns; at: number } | undefined {
     const chunk = this.chunks[this.chunkAt(key)];
     if (!chunk) return undefined;
     const columns = chunk.load();
     const at = lowerBound(columns.keys, key);
-    return columns.keys[at] === key ? { columns, at } : undefined;
+    return columns.keys[at] === key ? { chunk, columns, at } : undefined;
   }
 
   /** The columns that a range goes through, in its order, with the first place and the one after the last. */

@@ -80,24 +80,11 @@ export class Engine implements Host {
   async load(recovered: Recovered, proposedVenue: string): Promise<void> {
     const { backend, clock, crypto, identity, report } = this.options;
     const { base, more, whole } = recovered;
-    const time = base?.line.payload.time ?? 0;
     this.venue = recovered.venue ?? proposedVenue;
     this.checkpointer.load(base?.file, recovered.logBytes, whole && !report.fellBack);
     // Where others write, too, a checkpoint has to cover all that this one does.
     if (!backend.exclusive) Object.assign(this.covers, base?.line.payload.covers);
-    this.stamps.observe(time);
-    let offset = 0;
-    base?.regions.forEach(({ region: name, version, join, chunks: metas }, r) => {
-      const region = this.stored(name, version, join);
-      const chunks: Chunk[] = [];
-      metas.forEach((meta, c) => {
-        const bytes = base.chunks[r]![c];
-        if (bytes) chunks.push(new Chunk(meta, offset, bytes, version));
-        offset += meta.length + 1; // each is followed by "\n"
-      });
-      region.setBase(new Base(chunks, time));
-      report.entries += chunks.reduce((sum, { meta }) => sum + meta.count, 0);
-    });
+    if (base) this.lay(base);
     for (const older of more) this.salvage(older);
     const turn = turns(clock);
     const heads: Record<string, number> = {};
@@ -129,6 +116,24 @@ export class Engine implements Host {
         this.covers[info.writer] = [info.index, info.hash];
         this.events.emit('sweep', info);
       },
+    });
+  }
+
+  /** Lays a checkpoint's chunks under the regions. (Apart from load(), whose closures would hold on to the bytes.) */
+  private lay({ line, regions, chunks: bytes }: ReadCheckpoint): void {
+    const { time } = line.payload;
+    this.stamps.observe(time);
+    let offset = 0;
+    regions.forEach(({ region: name, version, join, chunks: metas }, r) => {
+      const region = this.stored(name, version, join);
+      const chunks: Chunk[] = [];
+      metas.forEach((meta, c) => {
+        const source = bytes[r]![c];
+        if (source) chunks.push(new Chunk(meta, offset, source, version));
+        offset += meta.length + 1; // each is followed by "\n"
+      });
+      region.setBase(new Base(chunks, time));
+      this.options.report.entries += chunks.reduce((sum, { meta }) => sum + meta.count, 0);
     });
   }
 

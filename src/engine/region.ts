@@ -38,13 +38,8 @@ export class RegionState extends Entries {
 
   get(key: string): unknown {
     this.rules?.expire();
-    const { overlay } = this;
-    let slot = overlay.index.get(key);
-    if (slot === undefined) {
-      slot = this.promote(key);
-      if (slot === undefined) return undefined;
-    }
-    const value = overlay.values[slot];
+    const slot = this.overlay.index.get(key);
+    const value = slot === undefined ? this.read(key) : this.overlay.values[slot];
     return typeof value === 'symbol' ? undefined : value;
   }
 
