@@ -23,7 +23,7 @@ async function bench(names: readonly string[], quick: boolean): Promise<void> {
       `bench: no workload is called ${unknown}; there are ${workloads.map(({ name }) => name).join(', ')}`,
     );
   if (values.profile) process.env.BENCH_PROFILE = '1';
-  const scale: Scale = { quick, many: quick ? 100_000 : 1_000_000, rounds: (full) => (quick ? 1 : full) };
+  const scale: Scale = { quick, many: quick ? 50_000 : 1_000_000, rounds: (full) => (quick ? 1 : full) };
 
   // In the repository and not in the folder for temporary files, which may be in memory.
   const scratch = join(process.cwd(), '.tmp', `bench-${process.pid}`);

@@ -26,7 +26,7 @@ async function flushOften(contestant: Contestant, folder: string, flushes: numbe
   };
   const started = performance.now();
   const inTime = (): boolean => performance.now() - started < LONGEST_MS;
-  for (let i = 0; i < WARM_UP && inTime(); i++) await once(i);
+  for (let i = 0; i < Math.min(WARM_UP, flushes) && inTime(); i++) await once(i);
   times.length = 0;
   const stopProfile = startProfile();
   const before = readIo();
@@ -61,7 +61,7 @@ export const flush: Workload = {
     });
     return [
       ...['raw', 'tidemark'].map((name) => row(name, scale.rounds(7), scale.quick ? 500 : 2000)),
-      ...peers.map((peer) => row(peer.name, scale.rounds(3), 500)),
+      ...peers.map((peer) => row(peer.name, scale.rounds(3), scale.quick ? 30 : 500)),
     ];
   },
   run: (contestant, folder, { flushes }) => flushOften(contestant, folder, flushes!),
