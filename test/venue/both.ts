@@ -1,7 +1,7 @@
 // Runs a random program on a venue and on the model. A program is a list of plain steps, so that fast-check can shrink it. What is durable is
 // known exactly: each append is met with a copy of the model as it was then.
 import { expect } from 'vitest';
-import { type MemoryStore, memoryStore } from '../../backends/memory';
+import { type MemoryStore, memoryBackend, memoryStore } from '../../backends/memory';
 import type { ForkedVenue, RegionOptions } from '../../src/node';
 import { SimClock } from '../simulator/clock';
 import { gate, type Opened, openIn, settle } from './helpers';
@@ -138,6 +138,17 @@ export class Both {
       case 'forkSet':
       case 'forkDelete':
         return this.apply(step);
+      case 'raise': {
+        const before = this.of(this.live, 'max').get(step.key)?.value as number | undefined;
+        venue.region<number>('max', { join: 'max' }).set(step.key, step.value);
+        return this.write(this.live, 'max', step.key, Math.max(step.value, before ?? 0));
+      }
+      case 'lower': {
+        const there = this.of(this.live, 'max').get(step.key)?.value !== undefined;
+        expect(venue.region<number>('max', { join: 'max' }).delete(step.key)).toBe(there);
+        if (there) this.write(this.live, 'max', step.key, undefined);
+        return;
+      }
       case 'update': {
         const before = this.of(this.live, step.region).get(step.key)?.value;
         const value = { was: typeof before, n: ++this.order };
@@ -227,9 +238,19 @@ export class Both {
       case 'kill':
         this.now.kill();
         return this.open();
+      case 'fallBack':
+        this.now.kill();
+        await this.loseNewestCheckpoint();
+        return this.open();
       case 'look':
         return this.look(step);
     }
+  }
+
+  /** As damage would: what it held must come from the one before it and the commits since. */
+  private async loseNewestCheckpoint(): Promise<void> {
+    const { checkpoints } = await memoryBackend(this.store).open('');
+    if (checkpoints.length === 2) await checkpoints[0]!.retire('damaged');
   }
 
   /** Lets whatever was told to go wrong come to its end. */
@@ -269,7 +290,7 @@ export class Both {
   }
 
   private lookAtAll(): void {
-    for (const region of ['a', 'b']) {
+    for (const region of ['a', 'b', 'max']) {
       for (const at of ['live', 'root', 'fork'] as const) {
         for (const what of ['size', 'iterate'] as const)
           this.look({ do: 'look', at, region, what, key: '', range: {} });

@@ -28,6 +28,7 @@ const keys = [
 ];
 const key = fc.constantFrom(...keys);
 const region = fc.constantFrom('a', 'b');
+const few = fc.constantFrom('x', 'y', 'z');
 const kind = fc.nat(8);
 const bound = fc.option(fc.constantFrom(...keys, 'm', 'zz', ''), { nil: undefined });
 
@@ -63,6 +64,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: look },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('update' as const), region, key }) },
   {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('raise' as const), key: few, value: fc.integer({ min: 1, max: 9 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('lower' as const), key: few }) },
+  {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('many' as const),
@@ -82,7 +88,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constantFrom('sync' as const, 'drop' as const, 'flush' as const, 'flush' as const, 'release' as const),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('close' as const, 'kill' as const, 'declare' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('close' as const, 'kill' as const, 'declare' as const, 'fallBack' as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('tick' as const), ms: fc.constantFrom(1, 99, 100, 700) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('hold' as const), stored: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('failing' as const), times: fc.integer({ min: 1, max: 3 }) }) },

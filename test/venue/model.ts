@@ -13,11 +13,13 @@ export type Write =
 
 export type Step =
   | Write
+  | { do: 'raise'; key: string; value: number }
+  | { do: 'lower'; key: string }
   | { do: 'update'; region: string; key: string }
   | { do: 'many'; region: string; prefix: string; count: number }
   | { do: 'deleteRange'; region: string; range: Range }
   | { do: 'purge'; region: string; ms: number }
-  | { do: 'sync' | 'drop' | 'flush' | 'release' | 'close' | 'kill' | 'declare' }
+  | { do: 'sync' | 'drop' | 'flush' | 'release' | 'close' | 'kill' | 'fallBack' | 'declare' }
   | { do: 'tick'; ms: number }
   | { do: 'hold'; stored: boolean }
   | { do: 'failing'; times: number }
