@@ -22,6 +22,8 @@ export interface CheckpointOptions {
   time: number;
   /** Tombstones older than this stamp are forgotten. */
   forgetBefore: number;
+  /** An entry cannot be encoded. */
+  broken(region: string, key: string, error: Error): void;
   /** Where the bytes of chunks are that are no longer in memory. */
   source: StoredCheckpoint | undefined;
 }
@@ -38,7 +40,8 @@ export class CheckpointBuilder {
   copied = 0;
   chunks = 0;
   private readonly made = new Map<RegionState, Made[]>();
-  private readonly passes = new Map<RegionState, number>();
+  /** What held when it began: which bit says changed, and the schema version, which may go up meanwhile. */
+  private readonly passes = new Map<RegionState, { pass: number; version: number }>();
   private offset = 0;
   private readonly turn: () => Promise<void> | undefined;
 
@@ -46,7 +49,7 @@ export class CheckpointBuilder {
     this.turn = turns(options.clock);
     for (const region of options.regions) {
       const pass = region.changedBit;
-      this.passes.set(region, pass);
+      this.passes.set(region, { pass, version: region.version });
       region.changedBit = pass === CHANGED[0] ? CHANGED[1] : CHANGED[0];
       region.capture = new Map();
     }
@@ -68,7 +71,7 @@ export class CheckpointBuilder {
       this.made.set(region, made);
       this.metas.push({
         region: region.name,
-        version: region.version,
+        version: this.passes.get(region)!.version,
         join: typeof region.join === 'function' ? 'custom' : region.declared ? region.join : region.storedJoin,
         chunks: made.map(({ chunk }) => chunk.meta),
       });
@@ -77,7 +80,7 @@ export class CheckpointBuilder {
 
   /** It stands: the regions go on from it. */
   finish(): void {
-    for (const [region, pass] of this.passes) {
+    for (const [region, { pass }] of this.passes) {
       region.countAll();
       const made = this.made.get(region) ?? [];
       for (const { chunk, offset } of made) chunk.offset = offset;
@@ -107,7 +110,7 @@ export class CheckpointBuilder {
 
   /** It came to nothing: what had changed is still to be checkpointed. */
   abandon(): void {
-    for (const [region, pass] of this.passes) {
+    for (const [region, { pass }] of this.passes) {
       region.capture = undefined;
       const { flags } = region.overlay;
       for (let slot = 0; slot < flags.length; slot++) if (flags[slot]! & pass) flags[slot]! |= region.changedBit;
@@ -119,13 +122,14 @@ export class CheckpointBuilder {
     const changed = mergeRuns(await this.changedKeys(region), {});
     let next = changed.next();
     const old = region.base.chunks;
-    const output = new Output(this.options, region.version);
+    const { version } = this.passes.get(region)!;
+    const output = new Output(this.options, region.name, version);
     for (let i = 0; i < Math.max(1, old.length); i++) {
       const chunk = old[i];
       const end = old[i + 1]?.meta.firstKey;
       const touched = !next.done && (end === undefined || next.value < end);
       // A chunk's entries are of its region's version unless they say otherwise, so that it can only be copied under that one.
-      if (chunk && !touched && output.bytes === 0 && chunk.version === region.version) {
+      if (chunk && !touched && output.bytes === 0 && chunk.version === version) {
         const bytes = chunk.bytes ?? (await this.reread(chunk));
         if (bytes) {
           this.copied++;
@@ -177,7 +181,7 @@ export class CheckpointBuilder {
   /** Sorted runs of the keys that changed durably since the last checkpoint, collected in slices. */
   private async changedKeys(region: RegionState): Promise<string[][]> {
     const { overlay } = region;
-    const pass = this.passes.get(region)!;
+    const { pass } = this.passes.get(region)!;
     const runs: string[][] = [];
     let run: string[] = [];
     for (let slot = 0, slots = overlay.keys.length; slot < slots; slot++) {
@@ -216,6 +220,7 @@ class Output {
 
   constructor(
     private readonly options: CheckpointOptions,
+    private readonly region: string,
     private readonly version: number,
   ) {
     this.columns = this.fresh();
@@ -231,7 +236,13 @@ class Output {
       if (entry.stamp < this.options.forgetBefore) return;
       this.tombstones++;
     }
-    const text = JSON.stringify(encodeEntry(entry, this.options.time, this.version));
+    let text: string;
+    try {
+      text = JSON.stringify(encodeEntry(entry, this.options.time, this.version));
+    } catch (error) {
+      this.options.broken(this.region, entry.key, error as Error);
+      return;
+    }
     const { columns } = this;
     const at = columns.keys.push(entry.key) - 1;
     columns.values.push(inOverlay ? MOVED : entry.value);

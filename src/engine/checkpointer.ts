@@ -28,6 +28,7 @@ interface State {
   readonly venue: string;
   readonly closed: boolean;
   readonly counts: { checkpoints: number };
+  broken(region: string, key: string, error: Error): void;
   failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void;
 }
 
@@ -116,6 +117,7 @@ export class Checkpointer {
         ? Math.min(time + 1, ...[...forks].map((fork) => fork.began))
         : time - tombstoneMs * stampsPerMs,
       source: this.source,
+      broken: (region, key, error) => this.state.broken(region, key, error),
     });
     const covers = { ...this.state.covers };
     const { logBytes } = this;

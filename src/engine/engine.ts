@@ -44,6 +44,8 @@ export class Engine implements Host {
   readonly fork: Fork;
   readonly regions = new Map<string, RegionState>();
   readonly forks = new Set<DetachedFork>();
+  /** Entries that are kept but not shown. */
+  readonly hidden = new Map<string, RecoveryReport['quarantined'][number]>();
   readonly sweeper: Sweeper;
   writer!: Writer;
   venue!: string;
@@ -106,10 +108,7 @@ export class Engine implements Host {
       fork,
       venue: this.venue,
       heads,
-      broken: (name, key, error) => {
-        const what = `region '${name}', key '${key}': the value was changed in place after set() and cannot be stored any more: ${error.message}`;
-        this.failed('sweep', new ValueError(what, { cause: error }), undefined);
-      },
+      broken: (name, key, error) => this.broken(name, key, error),
       durable: (info) => {
         this.counts.sweeps++;
         this.checkpointer.logged(info.bytes);
@@ -200,18 +199,26 @@ export class Engine implements Host {
     return this.fork.notesOf(region);
   }
 
+  broken(region: string, key: string, error: Error): void {
+    const what = `region '${region}', key '${key}': the value was changed in place after set() and cannot be stored any more`;
+    this.failed('sweep', new ValueError(`${what}: ${error.message}`, { cause: error }), undefined);
+  }
+
   hide(region: string, entry: StoredEntry, why: string, newer: boolean): void {
-    const { report, backend } = this.options;
-    report.quarantined.push({ region, key: entry.key, why });
+    const { backend } = this.options;
+    this.hidden.set(JSON.stringify([region, entry.key]), { region, key: entry.key, why });
     if (newer) return; // kept in the store, and readable by the program that wrote it
     this.logger.warn(`${backend.target}: region '${region}', key '${entry.key}' is not shown: ${why}`);
     const bytes = encodeUtf8(`${JSON.stringify({ region, why, entry: encodeEntry(entry, 0, 0) })}\n`);
     backend.quarantine(bytes, why).catch((error) => this.failed('quarantine', error, undefined));
   }
 
-  unhide(region: string): void {
-    const { report } = this.options;
-    report.quarantined = report.quarantined.filter((hidden) => hidden.region !== region);
+  unhide(region: string, key: string): void {
+    this.hidden.delete(JSON.stringify([region, key]));
+  }
+
+  get exclusive(): boolean {
+    return this.options.backend.exclusive;
   }
 
   /** The last step before the backend is released: nothing is written after this, and nobody waits in vain. */
@@ -328,11 +335,13 @@ export class Engine implements Host {
         if (region.transient) continue;
         const keys: string[] = [];
         for (const encoded of group.entries) {
-          const entry = decodeEntry(encoded, time, group.version);
           try {
+            const entry = decodeEntry(encoded, time, group.version);
             if (region.merge(entry, from)) keys.push(entry.key);
           } catch (error) {
-            // A join of the program's threw, or made what cannot be stored.
+            // A kind of value that this version does not know, or a join of the program's that threw. The next entry may be good.
+            const key = String((encoded as unknown[])?.[0]);
+            const entry = { key, value: encoded, stamp: time, tagged: false, version: group.version, epoch: 0 };
             this.hide(region.name, entry, (error as Error).message, false);
           }
         }

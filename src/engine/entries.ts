@@ -77,6 +77,14 @@ export class Entries implements Forkable {
     return slot;
   }
 
+  /** Before `version` changes: writes the present one on all that had it without saying so. */
+  label(version: number): void {
+    const odd = { version, epoch: 0 };
+    for (const slot of this.overlay.index.values()) if (!this.overlay.odd.has(slot)) this.overlay.odd.set(slot, odd);
+    for (const notes of [...this.host.frozenNotes(this), this.notes]) notes.label(odd);
+    for (const was of this.capture?.values() ?? []) was.odd ??= odd;
+  }
+
   /** An overlay entry, as it is stored. */
   entryAt(slot: number): StoredEntry {
     const { values, stamps, flags, odd } = this.overlay;
@@ -143,11 +151,13 @@ export class Entries implements Forkable {
     const slot = this.overlay.index.get(entry.key);
     if (slot === undefined) return;
     if (this.capture && !this.capture.has(slot)) this.capture.set(slot, this.durable(slot));
-    const was = this.overlay.flags[slot]! & DIRTY ? this.notes.find(slot) : undefined;
-    if (!was || was.value === HIDDEN) return;
-    const held = was.value === UNKNOWN ? this.baseEntry(entry.key) : this.entryWas(slot, was);
-    const { value, stamp, epoch } = held ? joinEntries(this.join, held, entry, textOf) : entry;
-    this.notes.replace(slot, { value, stamp, odd: epoch === 0 ? undefined : { version: this.version, epoch } });
+    for (const notes of [...this.host.frozenNotes(this), this.notes]) {
+      const was = notes.find(slot);
+      if (!was || was.value === HIDDEN) continue;
+      const held = was.value === UNKNOWN ? this.baseEntry(entry.key) : this.entryWas(slot, was);
+      const { value, stamp, epoch } = held ? joinEntries(this.join, held, entry, textOf) : entry;
+      notes.replace(slot, { value, stamp, odd: epoch === 0 ? undefined : { version: this.version, epoch } });
+    }
   }
 
   /** Stops showing an entry. */
@@ -204,17 +214,20 @@ export class Entries implements Forkable {
     const { keys, values, stamps, flags, odd } = this.overlay;
     // What was written after this part was frozen is noted in a later one: there stands what it was in this one.
     const later = [...parts.slice(1), this.notes].filter((notes) => notes.slots.length > 0);
-    const entries: unknown[] = new Array(slots.length);
-    for (let i = 0; i < entries.length; i++) {
-      const slot = slots[i]!;
+    const entries: unknown[] = [];
+    for (const slot of slots) {
       const value = values[slot];
       let was: Was | undefined;
       for (let n = 0; n < later.length && !was; n++) was = later[n]!.find(slot);
-      entries[i] = was
-        ? encodeEntry(this.entryWas(slot, was), base, this.version)
-        : typeof value === 'symbol' || flags[slot]! & TAGGED || (odd.size > 0 && odd.has(slot))
-          ? encodeEntry(this.entryAt(slot), base, this.version)
-          : [keys[slot], stamps[slot]! - base, value];
+      if (!was && typeof value !== 'symbol' && !(flags[slot]! & TAGGED) && !(odd.size > 0 && odd.has(slot))) {
+        entries.push([keys[slot], stamps[slot]! - base, value]);
+        continue;
+      }
+      try {
+        entries.push(encodeEntry(was ? this.entryWas(slot, was) : this.entryAt(slot), base, this.version));
+      } catch (error) {
+        this.host.broken(this.name, keys[slot]!, error as Error);
+      }
     }
     return { region: this.name, version: this.version, join: joinName(this.join), entries };
   }

@@ -34,10 +34,10 @@ export interface Health {
 
 export function healthOf(engine: Engine, usage: Usage | undefined): Health {
   const { backend, identity, report } = engine.options;
-  const { fork, counts, lastFailure, writer } = engine;
+  const { fork, counts, lastFailure, writer, hidden } = engine;
   const reasons = [
     ...report.damage.map(({ where, what }) => `${where}: ${what}`),
-    ...(report.quarantined.length > 0 ? [`${report.quarantined.length} entries are kept but not shown`] : []),
+    ...(hidden.size > 0 ? [`${hidden.size} entries are kept but not shown`] : []),
   ];
   const failing = counts.failing > 0;
   if (failing && lastFailure) reasons.unshift(`${lastFailure.reason} failed: ${lastFailure.error.message}`);
@@ -57,7 +57,7 @@ export function healthOf(engine: Engine, usage: Usage | undefined): Health {
     lastFailure: error && { ...(failure as Omit<FailureInfo, 'error'>), message: error.message },
     lock: backend.exclusive ? 'exclusive' : 'shared',
     usage,
-    recovery: report,
+    recovery: { ...report, quarantined: [...hidden.values()] },
     versions: { format: formatVersion },
     capabilities: { appendNow: backend.appendNow !== undefined, remote: backend.onAppend !== undefined },
   };

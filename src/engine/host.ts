@@ -11,6 +11,8 @@ export interface Host {
   readonly logger: Logger;
   /** Whether values are frozen as they come in. */
   readonly freezes: boolean;
+  /** Whether nobody else can write the store. */
+  readonly exclusive: boolean;
   /** Wall clock, ms since 1970. */
   now(): number;
   /** @throws TidemarkError `closed` */
@@ -19,10 +21,12 @@ export interface Host {
   written(region: Forkable, bytes: number): void;
   /** So many bytes that are to go into one commit are about to be written. */
   room(bytes: number): void;
+  /** An entry cannot be encoded: its value was changed in place after it was set. */
+  broken(region: string, key: string, error: Error): void;
   /** An entry is kept but not shown. */
   hide(region: string, entry: StoredEntry, why: string, newer: boolean): void;
-  /** A region is gone through anew: what was said of its entries is forgotten. */
-  unhide(region: string): void;
+  /** It is not there any more. */
+  unhide(region: string, key: string): void;
   /** What slots of a region held before the parts of the fork that are on their way, oldest first. */
   frozenNotes(region: Forkable): Notes[];
 }

@@ -36,6 +36,11 @@ export class Notes {
     return { value: this.values[place], stamp: this.stamps[place]!, odd: this.odd.get(this.slots[place]!) };
   }
 
+  /** Says of all that had nothing odd that it had this. */
+  label(odd: Odd): void {
+    for (const slot of this.slots) if (!this.odd.has(slot)) this.odd.set(slot, odd);
+  }
+
   replace(slot: number, was: Was): void {
     const at = this.index!.get(slot)!;
     this.values[at] = was.value;

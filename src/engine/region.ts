@@ -99,12 +99,14 @@ export class RegionState extends Entries {
   }
 
   /** A local write, checked before. */
-  write(key: string, value: unknown, tagged: boolean, size: number): void {
+  write(key: string, value: unknown, tagged: boolean, size: number, stamp = this.host.stamps.next()): void {
     const { overlay } = this;
     const slot = overlay.index.get(key);
     if (slot === undefined) checkKey(this.name, key);
-    else if (overlay.values[slot] === HIDDEN) this.checkWritable(key);
-    const stamp = this.host.stamps.next();
+    else if (overlay.values[slot] === HIDDEN) {
+      this.checkWritable(key);
+      this.host.unhide(this.name, key);
+    }
     // Under lww our own stamp is newer than all that we know: no need to look at what stands there.
     if (this.join === 'lww') this.put(slot ?? this.insert(key), value, stamp, tagged);
     else {
@@ -131,7 +133,9 @@ export class RegionState extends Entries {
     let epoch = 0;
     if (this.join !== 'lww') {
       const slot = this.overlay.index.get(key) ?? this.promote(key);
-      epoch = value === TOMBSTONE ? stamp : slot === undefined ? 0 : this.entryAt(slot).epoch;
+      // Of a key that is not there a deletion may have been forgotten, which an older checkpoint remembers.
+      const forgotten = this.host.exclusive ? this.base.time : 0;
+      epoch = value === TOMBSTONE ? stamp : slot === undefined ? forgotten : this.entryAt(slot).epoch;
     }
     return { key, value, stamp, tagged, version: this.version, epoch };
   }
@@ -165,7 +169,7 @@ export class RegionState extends Entries {
     const { overlay, join, host } = this;
     const { key } = entry;
     // A join of the program's that we do not have yet is applied when it is declared.
-    const later = !this.declared && this.storedJoin === 'custom';
+    const later = this.storedJoin === 'custom' && typeof join !== 'function';
     // What is newer than the whole checkpoint wins without a look at it.
     const wins = join === 'lww' && !later && entry.stamp > this.base.time;
     const slot = overlay.index.get(key) ?? (wins ? undefined : this.promote(key));
@@ -195,6 +199,7 @@ export class RegionState extends Entries {
       overlay.stamps[slot] = stamp;
       overlay.flags[slot] = (overlay.flags[slot]! & ~TAGGED) | (tagged ? TAGGED : 0) | this.changedBit;
       this.rules?.wrote(entry.key, stamp);
+      if (!hidden) this.host.unhide(this.name, entry.key);
     }
     if (hidden) overlay.odd.set(slot, { version, epoch, hidden });
     else if (value !== TOMBSTONE && (version !== this.version || epoch !== 0))

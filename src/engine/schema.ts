@@ -59,18 +59,15 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
     throw bad(`has entries of version ${region.version}; declare migrate to bring them to version ${version}`);
   }
 
-  const stored = region.version;
+  if (version !== region.version) region.label(region.version);
   Object.assign(region, { join, version, transient, declared: true });
   const schema = new Schema(region, host, { validate, migrate, ttl });
   region.rules = schema;
-  const { overlay } = region;
-  if (version !== stored) {
-    for (const slot of overlay.index.values())
-      if (!overlay.odd.has(slot)) overlay.odd.set(slot, { version: stored, epoch: 0 });
+  if (typeof join === 'function') {
+    const { unjoined } = region;
+    region.unjoined = [];
+    for (const entry of unjoined) region.merge(entry, 'recovered');
   }
-  const unjoined = region.unjoined;
-  region.unjoined = [];
-  for (const entry of unjoined) region.merge(entry, 'recovered');
   schema.examine();
 }
 
@@ -138,7 +135,6 @@ export class Schema implements RegionRules {
   examine(): void {
     const { region, rules } = this;
     const { version, base, overlay } = region;
-    this.host.unhide(region.name);
     for (const chunk of base.chunks) {
       const [low, high] = chunk.meta.versions;
       if (!rules.validate && !rules.ttl && low === version && high === version) continue;
@@ -153,6 +149,7 @@ export class Schema implements RegionRules {
       if (hidden) region.conceal(slot, hidden);
       else if (stored.version < version) region.replace(slot, entry, found.size);
       else if (entry !== stored || overlay.values[slot] === HIDDEN) region.reveal(slot, entry);
+      if (!hidden) this.host.unhide(region.name, stored.key);
       this.wrote(stored.key, overlay.stamps[slot]!);
     }
     this.expire();
@@ -164,6 +161,13 @@ export class Schema implements RegionRules {
     // What comes from a fork or from another writer may have been written earlier.
     if (last && last.stamp > stamp) this.sorted = false;
     this.expiring.push({ key, stamp });
+    const { index, stamps } = this.region.overlay;
+    // Keys that were written again and again have a line for each time, of which one counts.
+    if (this.expiring.length < 2 * index.size + 1024) return;
+    this.expiring = this.expiring
+      .slice(this.expired)
+      .filter((line) => stamps[index.get(line.key) ?? -1] === line.stamp);
+    this.expired = 0;
   }
 
   /** Deletes what has outlived its time. Called before every look at the region, so that no timer has to. */
@@ -180,7 +184,8 @@ export class Schema implements RegionRules {
       // Written again since: its later entry in this list counts.
       if (slot === undefined || overlay.stamps[slot] !== next.stamp || typeof overlay.values[slot] === 'symbol')
         continue;
-      this.region.write(next.key, TOMBSTONE, false, next.key.length);
+      // Just after the entry, not now: another writer may have written it again meanwhile.
+      this.region.write(next.key, TOMBSTONE, false, next.key.length, next.stamp + 1);
     }
     if (this.expired > 1024 && this.expired > this.expiring.length / 2) {
       this.expiring = this.expiring.slice(this.expired);

@@ -58,7 +58,7 @@ export class Sweeper {
       const { clock, unsaved } = this.options;
       if (this.stopped) throw this.stopped;
       const waiter: Waiter = { resolve, reject, gone: false };
-      if (timeoutMs !== undefined) {
+      if (timeoutMs !== undefined && timeoutMs < 2 ** 31) {
         const timer = clock.setTimeout(() => {
           waiter.gone = true;
           reject(new FlushTimeoutError(unsaved(), timeoutMs, { cause: this.lastError }));
@@ -125,8 +125,11 @@ export class Sweeper {
       this.waiters = [...this.served.filter((waiter) => !waiter.gone), ...this.waiters];
       const { delayMs, retryMsMin, retryMsMax } = this.options;
       const retryInMs = Math.min(retryMsMax, Math.max(delayMs, retryMsMin) * 2 ** this.failures++);
-      this.options.failed(error, this.served.length > 0, retryInMs);
+      const forced = this.served.length > 0;
+      this.served = [];
+      // Armed first: who hears of the failure may ask for a flush.
       this.arm(retryInMs);
+      this.options.failed(error, forced, retryInMs);
       return;
     }
     this.running = undefined;

@@ -85,16 +85,13 @@ const opening = encodeUtf8('["');
 const middle = encodeUtf8('",');
 const closing = encodeUtf8(']\n');
 const quote = 0x22;
-/** A header longer than this is none: keeps a damaged line from being searched to its end. */
-const jwsBytesMax = 1 << 20;
-
 /**
  * Takes a line (without "\n") apart and checks the body against its header; no signature is verified here.
  * @returns undefined for bytes that are no line, or whose body is not the one that was signed.
  */
 export function parseLine(crypto: Crypto, bytes: Bytes): Line | undefined {
   if (bytes[0] !== opening[0] || bytes[1] !== quote || bytes.at(-1) !== closing[0]) return undefined;
-  const end = bytes.subarray(0, jwsBytesMax).indexOf(quote, 2);
+  const end = bytes.indexOf(quote, 2);
   if (end < 0 || bytes[end + 1] !== middle[1]) return undefined;
   const ascii = bytes.subarray(2, end);
   const body = bytes.subarray(end + 2, bytes.length - 1);
