@@ -115,7 +115,7 @@ function randomStep(random: Random, kind: Step['do'], largest: number): Step {
       return {
         do: 'flush',
         await: random.chance(0.7),
-        ...(random.chance(0.2) && { timeoutMs: 1 + random.below(500) }),
+        ...(random.chance(0.2) && { timeoutMs: 1 + random.below(random.chance(0.2) ? 20_000 : 500) }),
       };
     case 'checkpoint':
       return { do: 'checkpoint', await: random.chance(0.6) };
