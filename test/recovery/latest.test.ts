@@ -1,4 +1,4 @@
-// An opening shows what was written last, whatever the clock did since, and whatever went wrong between two checkpoints.
+// An opening shows what was durable last, and nothing that was not: whatever the clock did since, and whatever went wrong with a checkpoint.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fsBackend } from '../../backends/fs';
 import { Lab, quiet } from './lab';
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-describe('what was written last is what an opening shows', () => {
+describe('an opening shows what was durable last', () => {
   /** The system's time, so many ms off. */
   const clockAt = (ms: number) => ({
     now: () => ms,
@@ -57,5 +57,51 @@ describe('what was written last is what an opening shows', () => {
         ['notes/changed', 2],
       ]),
     );
+  });
+
+  it('and of a fork that was not durable nothing, though a checkpoint was made meanwhile', async () => {
+    const specimen = await lab.lay(new Map([[keyName, Buffer.from(`${Buffer.from(seed).toString('hex')}\n`)]]));
+    const backend = fsBackend(specimen.store);
+    const { append, checkpoint } = backend;
+    const venue = await specimen.open({ store: backend, seed });
+    const write = (value: string) => {
+      const fork = venue.fork();
+      for (const region of ['a', 'b']) fork.region(region).set('k', value);
+      fork.sync();
+    };
+    write('durable');
+    await venue.flush();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    backend.append = async (...commit) => {
+      await held;
+      return append(...commit);
+    };
+    // Region a has been encoded when the fork comes, and b has not.
+    backend.checkpoint = (lines, ...rest) => {
+      const meanwhile = async function* () {
+        let first = true;
+        for await (const line of lines) {
+          yield line;
+          if (first) write('not durable');
+          first = false;
+        }
+      };
+      return checkpoint(meanwhile(), ...rest);
+    };
+    await venue.checkpoint();
+    const crashed = await lab.lay(await specimen.files());
+    const { state, recovery } = await crashed.look();
+    expect(recovery).toMatchObject({ ...quiet, checkpoint: 1, commits: 0 });
+    expect(state).toEqual(
+      new Map([
+        ['a/k', 'durable'],
+        ['b/k', 'durable'],
+      ]),
+    );
+    release();
+    await venue.close();
   });
 });
