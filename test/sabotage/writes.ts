@@ -94,8 +94,8 @@ export const writes: readonly Sabotage[] = [
   one(
     'a fork is written in two commits',
     'src/engine/detached.ts',
-    '    for (const { region } of stored) this.host.written(region, region === stored.at(-1)!.region ? bytes : 0);\n',
-    '    for (const { region } of stored) this.host.written(region, 2 ** 30);\n',
+    '({ region, keys: apply() })',
+    '{\n      const keys = apply();\n      if (!region.transient) this.host.written(region, 2 ** 30);\n      return { region, keys };\n    }',
     worlds,
   ),
   one(
