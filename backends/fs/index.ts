@@ -88,19 +88,20 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     });
     const generations = ours.filter(({ kind }) => kind === 'checkpoint').map(({ generation }) => generation);
     const standing = generations.sort((a, b) => b - a).slice(0, checkpointsKept);
-    const oldest = standing.length === checkpointsKept ? standing.at(-1)! : 0;
 
-    // Names first: what stands must stand for good before anything older is removed.
-    if (ours.some(({ kind }) => kind !== 'unfinished')) await attempt('sync', home, disk.syncFolder(home));
-    else await syncAncestors(disk, home);
+    // Names first: what stands must stand for good, and what was removed must not come back after somebody has seen the store without it.
+    await attempt('sync', home, disk.syncFolder(home));
+    if (ours.every(({ kind }) => kind === 'unfinished')) await syncAncestors(disk, home);
 
     const notes = [...lock.notes];
     const logs: StoredLog[] = [];
     for (const { name, kind, generation } of ours) {
       const path = join(home, name);
-      if (kind === 'unfinished') notes.push(`removed ${name}, a checkpoint that was not finished`);
-      if (kind === 'unfinished' || generation < oldest) await removeQuietly(disk, path);
-      else if (kind === 'log') {
+      // What says nothing can go. All else stays until a checkpoint of ours replaces it: only the core can tell that the store is ours.
+      if (kind === 'unfinished') {
+        notes.push(`removed ${name}, a checkpoint that was not finished`);
+        await removeQuietly(disk, path);
+      } else if (kind === 'log') {
         const size = await settle(path);
         if (size > 0) logs.push(storedLog(path, generation, size));
         else await removeQuietly(disk, path);

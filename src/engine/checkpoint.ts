@@ -76,33 +76,38 @@ export class CheckpointBuilder {
         chunks: made.map(({ chunk }) => chunk.meta),
       });
     }
+    await this.settleCounts();
+  }
+
+  /** Before it stands: settles what would make finish() take long. */
+  private async settleCounts(): Promise<void> {
+    for (const region of this.passes.keys()) while (region.countSome(sortKeys)) await this.turn();
   }
 
   /** It stands: the regions go on from it. */
   finish(): void {
-    for (const [region, { pass }] of this.passes) {
-      region.countAll();
+    for (const region of this.passes.keys()) {
+      region.countSome(Number.POSITIVE_INFINITY);
       const made = this.made.get(region) ?? [];
       for (const { chunk, offset } of made) chunk.offset = offset;
       const chunks = made.map(({ chunk }) => chunk);
       region.base = new Base(chunks, this.options.time);
       region.capture = undefined;
-      const { flags } = region.overlay;
-      for (let slot = 0; slot < flags.length; slot++) flags[slot]! &= ~pass;
     }
   }
 
-  /** After that: drops the tombstones that nothing remembers any more, in slices. */
-  async forget(): Promise<void> {
-    for (const region of this.passes.keys()) {
+  /** After that, in slices: what it has is unchanged, and tombstones that nothing remembers any more are dropped. */
+  async tidy(): Promise<void> {
+    for (const [region, { pass }] of this.passes) {
       const { overlay } = region;
       for (let slot = 0; slot < overlay.keys.length; slot++) {
         if (slot % sortKeys === 0) await this.turn();
+        overlay.flags[slot]! &= ~pass;
         const key = overlay.keys[slot];
         const stamp = overlay.stamps[slot]!;
         if (overlay.values[slot] !== TOMBSTONE || key === undefined || stamp >= this.options.forgetBefore) continue;
         // Not written or made durable since, not in a commit on its way, and not in the checkpoint.
-        if (overlay.flags[slot]! & (DIRTY | CHANGED[0] | CHANGED[1]) || region.durable(slot).stamp !== stamp) continue;
+        if (overlay.flags[slot]! & (DIRTY | region.changedBit) || region.durable(slot).stamp !== stamp) continue;
         if (!region.base.find(key)) overlay.remove(slot);
       }
     }

@@ -10,7 +10,7 @@ import { type CheckpointPayload, encodeLine } from '../log/line';
 import { CheckpointBuilder } from './checkpoint';
 import type { DetachedFork } from './detached';
 import type { Events, FailureInfo } from './events';
-import { checkpointBytesMin, tombstoneMs } from './limits';
+import { checkpointBytesMin, logsMax, tombstoneMs } from './limits';
 import type { RegionState } from './region';
 import type { Sweeper } from './sweeper';
 import type { Writer } from './writer';
@@ -40,14 +40,16 @@ export class Checkpointer {
   private dueBytes = checkpointBytesMin;
   private running: Promise<void> | undefined;
   private asked: { resolve(): void; reject(error: unknown): void }[] = [];
+  /** Those that the one in the making is for. */
+  private serving: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(private readonly state: State) {}
 
-  /** @param good whether nothing was wrong with what was found; if not, it is to be replaced soon. */
-  load(source: StoredCheckpoint | undefined, logBytes: number, good: boolean): void {
+  /** @param good whether nothing was wrong with what was found; if not, it is to be replaced soon. @param logs how many there are. */
+  load(source: StoredCheckpoint | undefined, logBytes: number, logs: number, good: boolean): void {
     this.source = source;
     this.logBytes = logBytes;
-    this.dueBytes = good ? Math.max(checkpointBytesMin, source?.size ?? 0) : 0;
+    this.dueBytes = good && logs <= logsMax ? Math.max(checkpointBytesMin, source?.size ?? 0) : 0;
   }
 
   logged(bytes: number): void {
@@ -68,7 +70,7 @@ export class Checkpointer {
   }
 
   stop(why: Error): void {
-    for (const { reject } of this.asked) reject(why);
+    for (const { reject } of [...this.serving, ...this.asked]) reject(why);
     this.asked = [];
   }
 
@@ -76,6 +78,7 @@ export class Checkpointer {
   startIfDue(): void {
     const { asked } = this;
     if (this.running || (asked.length === 0 && (this.state.closed || this.logBytes < this.dueBytes))) return;
+    this.serving = asked;
     this.asked = [];
     this.running = this.run()
       .then(
@@ -135,7 +138,10 @@ export class Checkpointer {
       if (made) builder.finish();
       else builder.abandon();
     }
-    if (!made) return;
+    if (!made) {
+      this.dueBytes = this.logBytes + checkpointBytesMin;
+      return;
+    }
     this.source = made;
     this.logBytes -= logBytes;
     this.dueBytes = Math.max(checkpointBytesMin, made.size);
@@ -154,6 +160,6 @@ export class Checkpointer {
       copied,
       tookMs: clock.elapsed() - began,
     });
-    await builder.forget();
+    await builder.tidy();
   }
 }

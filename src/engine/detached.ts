@@ -98,8 +98,10 @@ export class DetachedFork {
     this.host.room(bytes);
     const changed = joins.map(({ region, apply }) => ({ region, keys: apply() }));
     const stored = changed.filter(({ region }) => !region.transient);
-    // Told with the last one, so that nothing freezes the fork before all of it is in.
-    for (const { region } of stored) this.host.written(region, region === stored.at(-1)!.region ? bytes : 0);
+    this.host.writtenTogether(
+      stored.map(({ region }) => region),
+      bytes,
+    );
     for (const { region, keys } of changed) region.publish(keys, 'local');
   }
 

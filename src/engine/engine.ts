@@ -83,7 +83,7 @@ export class Engine implements Host {
     const { backend, clock, crypto, identity, report } = this.options;
     const { base, more, whole } = recovered;
     this.venue = recovered.venue ?? proposedVenue;
-    this.checkpointer.load(base?.file, recovered.logBytes, whole && !report.fellBack);
+    this.checkpointer.load(base?.file, recovered.logBytes, recovered.logs, whole && !report.fellBack);
     // Where others write, too, a checkpoint has to cover all that this one does.
     if (!backend.exclusive) Object.assign(this.covers, base?.line.payload.covers);
     if (base) this.lay(base);
@@ -185,10 +185,16 @@ export class Engine implements Host {
   written(region: Forkable, bytes: number): void {
     if (this.closed) return;
     this.fork.add(region, bytes);
-    if (!this.unsavedFlag) this.tellUnsaved(true);
     this.sweeper.request();
     // One commit would get too large: what comes now goes into the next.
     if (this.fork.bytes > commitBytesTarget) this.fork.freeze();
+    if (!this.unsavedFlag) this.tellUnsaved(true);
+  }
+
+  writtenTogether(regions: readonly Forkable[], bytes: number): void {
+    const [last, ...others] = regions;
+    for (const region of others) this.fork.add(region, 0);
+    if (last) this.written(last, bytes);
   }
 
   room(bytes: number): void {

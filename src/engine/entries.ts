@@ -24,7 +24,7 @@ export class Entries implements Forkable {
   capture: Map<number, Was> | undefined;
   /** Entries shown: not deleted, not hidden. Exact once `uncounted` is empty. */
   protected live = 0;
-  private uncounted: number[] = [];
+  private readonly uncounted: number[] = [];
 
   constructor(
     readonly name: string,
@@ -147,8 +147,8 @@ export class Entries implements Forkable {
   }
 
   /** What another writer made durable: it changes what is durable here, too, under a local write. */
-  protected lay(entry: StoredEntry): void {
-    const slot = this.overlay.index.get(entry.key);
+  protected lay(entry: StoredEntry, hidden: Odd['hidden']): void {
+    const slot = this.overlay.index.get(entry.key) ?? (this.capture ? this.insert(entry.key) : undefined);
     if (slot === undefined) return;
     if (this.capture && !this.capture.has(slot)) this.capture.set(slot, this.durable(slot));
     for (const notes of [...this.host.frozenNotes(this), this.notes]) {
@@ -156,7 +156,15 @@ export class Entries implements Forkable {
       if (!was || was.value === HIDDEN) continue;
       const held = was.value === UNKNOWN ? this.baseEntry(entry.key) : this.entryWas(slot, was);
       const { value, stamp, epoch } = held ? joinEntries(this.join, held, entry, textOf) : entry;
-      notes.replace(slot, { value, stamp, odd: epoch === 0 ? undefined : { version: this.version, epoch } });
+      const { version } = value === entry.value ? entry : this;
+      if (hidden && value === entry.value)
+        notes.replace(slot, { value: HIDDEN, stamp, odd: { version, epoch, hidden } });
+      else
+        notes.replace(slot, {
+          value,
+          stamp,
+          odd: version === this.version && epoch === 0 ? undefined : { version, epoch },
+        });
     }
   }
 
@@ -192,13 +200,15 @@ export class Entries implements Forkable {
     this.live += (typeof this.overlay.values[slot] === 'symbol' ? 0 : 1) - (inBase ? 1 : 0);
   }
 
-  countAll(): void {
-    for (const slot of this.uncounted) {
+  /** Settles up to so many. @returns whether any are left. */
+  countSome(limit: number): boolean {
+    for (; limit > 0 && this.uncounted.length > 0; limit--) {
+      const slot = this.uncounted.pop()!;
       if (!(this.overlay.flags[slot]! & UNCOUNTED)) continue;
       const inBase = this.base.find(this.overlay.keys[slot]!);
       this.count(slot, inBase !== undefined && typeof inBase.columns.values[inBase.at] !== 'symbol');
     }
-    this.uncounted = [];
+    return this.uncounted.length > 0;
   }
 
   freeze(): Notes {

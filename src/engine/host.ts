@@ -19,6 +19,8 @@ export interface Host {
   guard(): void;
   /** After a local write, of about so many bytes: counts it and asks for a sweep. */
   written(region: Forkable, bytes: number): void;
+  /** The same for several regions at once: all of it goes into one commit. */
+  writtenTogether(regions: readonly Forkable[], bytes: number): void;
   /** So many bytes that are to go into one commit are about to be written. */
   room(bytes: number): void;
   /** An entry cannot be encoded: its value was changed in place after it was set. */

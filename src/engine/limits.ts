@@ -23,11 +23,13 @@ export const forkBytesMax = 32 * 1024 * 1024;
 export const chunkBytes = 64 * 1024;
 /** Less than this left at the end of a rewritten stretch is carried into the next chunk, so that chunks do not crumble. */
 export const chunkBytesMin = 16 * 1024;
-/** A checkpoint holds a thread for so long at most before it lets others on. Turns overshoot, so this is half of what is promised (8 ms). */
-export const sliceMs = 4;
+/** A checkpoint holds a thread for so long at most before it lets others on. Turns overshoot, so this is less than half of what is promised (8 ms). */
+export const sliceMs = 3;
 /** Keys sorted in one go by a checkpoint: 1 to 2 ms. */
 export const sortKeys = 2048;
-/** Below this, a log is not worth a checkpoint. */
-export const checkpointBytesMin = 4 * 1024 * 1024;
+/** Below this, a log is not worth a checkpoint: reading it takes about 0.1 s, and a small busy state would be written over and over. */
+export const checkpointBytesMin = 16 * 1024 * 1024;
+/** Nor are this many logs, however small: each opening that writes leaves one, and the next has to open them all. */
+export const logsMax = 100;
 /** On a store that others write too, a deletion is remembered for so long: a tab frozen longer than this may bring an entry back. */
 export const tombstoneMs = 30 * 24 * 3600 * 1000;

@@ -39,7 +39,7 @@ export async function readLog(log: StoredLog, { crypto, clock }: Tools): Promise
   return read;
 }
 
-const newline = Uint8Array.of(10);
+export const newline = Uint8Array.of(10);
 
 /** @returns why it cannot be used, if so. */
 export async function readCheckpoint(

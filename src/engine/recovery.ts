@@ -1,11 +1,12 @@
 // Opening: what the backend found is verified and becomes state. The newest checkpoint that verifies, then every commit that verifies. What does
 // not is put in quarantine and reported; nothing is dropped silently, nothing is changed before the store is known to be ours.
 import type { Backend, Stored, StoredCheckpoint, StoredLog } from '../backend';
+import { concatBytes } from '../base/bytes';
 import { TidemarkError } from '../base/errors';
 import type { Clock, Crypto } from '../base/seams';
 import { type CommitLine, type Hole, verifyChains } from '../log/chain';
 import { type CheckpointPayload, formatVersion, type Line, verifyLine } from '../log/line';
-import { lastLine, type ReadCheckpoint, type ReadLog, readCheckpoint, readLog, unnamedLines } from './reading';
+import { lastLine, newline, type ReadCheckpoint, type ReadLog, readCheckpoint, readLog, unnamedLines } from './reading';
 
 export interface Damage {
   /** Where: a file, or a chain. */
@@ -48,6 +49,8 @@ export interface Recovered {
   commits: CommitLine[];
   /** Bytes of the logs that were read. */
   logBytes: number;
+  /** And how many. */
+  logs: number;
 }
 
 interface Options {
@@ -127,6 +130,7 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
     more: parts.slice(1),
     commits: used ? good.filter((line) => !isCovered(line, used.line.payload, backend.exclusive)) : good,
     logBytes: logs.reduce((sum, { size }) => sum + size, 0),
+    logs: logs.length,
   };
 }
 
@@ -253,11 +257,22 @@ function refuseNewer(lines: readonly Line[], { crypto, backend }: Options): void
 
 /** What was bad at the very end is what a crash left of an append; bad and followed by something good, or not ours, is damage. */
 async function tidyLog(
-  { log, lines, bad, size }: ReadLog,
+  { log, lines: parsed, bad: unparsed, size }: ReadLog,
   usable: Set<string>,
   known: Set<string>,
-  { backend, report }: Options,
+  { backend, crypto, report }: Options,
 ): Promise<void> {
+  const lines = [...parsed];
+  const bad = [...unparsed];
+  // What a crash tears may be no more than the signature.
+  for (
+    let last = lines.at(-1);
+    last && !usable.has(last.line.hash) && !verifyLine(crypto, last.line);
+    last = lines.at(-1)
+  ) {
+    bad.unshift({ bytes: concatBytes([last.bytes, newline]), at: last.at });
+    lines.pop();
+  }
   const lastGood = lines.at(-1)?.at ?? -1;
   for (const { line, bytes } of lines) {
     if (usable.has(line.hash)) continue;

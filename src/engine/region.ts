@@ -58,7 +58,7 @@ export class RegionState extends Entries {
 
   get size(): number {
     this.rules?.expire();
-    this.countAll();
+    this.countSome(Number.POSITIVE_INFINITY);
     return this.live;
   }
 
@@ -90,7 +90,8 @@ export class RegionState extends Entries {
     this.rules?.expire();
     const { overlay, base } = this;
     const inOverlay = (key: string) => (root ? this.rootValue(key) : overlay.values[overlay.index.get(key) ?? -1]);
-    return scan(overlay, base, options, inOverlay, this.host.freezes);
+    const look = (key: string) => (root ? this.rootValue(key) : this.get(key));
+    return scan(overlay, base, options, inOverlay, look, () => this.base !== base, this.host.freezes);
   }
 
   /** Checks a value that is to be stored and returns what to keep of it; `found` has its size. @throws ValueError, TidemarkError */
@@ -147,7 +148,7 @@ export class RegionState extends Entries {
   merge(given: StoredEntry, from: 'remote' | 'recovered'): boolean {
     const { entry, hidden } = this.rules?.fit(given) ?? { entry: given };
     const joined = this.joined(entry, hidden !== undefined);
-    if (from === 'remote') this.lay(entry);
+    if (from === 'remote') this.lay(entry, hidden);
     if (!joined) return false;
     this.apply(joined, from, joined === entry ? hidden : undefined);
     return true;

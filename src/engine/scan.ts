@@ -11,12 +11,17 @@ export interface ScanOptions extends Range {
   limit?: number | undefined;
 }
 
-/** @param overlaid the value that the overlay has for a key; a symbol or undefined for none that is shown. */
+/**
+ * @param overlaid the value that the overlay has for a key; a symbol or undefined for none that is shown. @param look the
+ * value that a key has now. @param replaced whether the base is another one by now.
+ */
 export function* scan(
   overlay: Overlay,
   base: Base,
   { prefix, limit = Number.POSITIVE_INFINITY, ...range }: ScanOptions,
   overlaid: (key: string) => unknown,
+  look: (key: string) => unknown,
+  replaced: () => boolean,
   freezes: boolean,
 ): Generator<[string, unknown]> {
   if (prefix) {
@@ -42,8 +47,10 @@ export function* scan(
       const taken = !next.done && next.value === key;
       if (taken) next = written.next();
       let value = columns.values[i];
-      // Keys may have been touched since the walk began.
-      if (taken || value === MOVED || (overlay.inserted !== known && overlay.index.has(key))) value = overlaid(key);
+      // Keys may have been touched since the walk began, and a checkpoint may have forgotten what was deleted.
+      if (replaced()) value = look(key);
+      else if (taken || value === MOVED || (overlay.inserted !== known && overlay.index.has(key)))
+        value = overlaid(key);
       else if (freezes) deepFreeze(value);
       if (!isShown(value)) continue;
       yield [key, value];

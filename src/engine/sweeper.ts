@@ -67,6 +67,10 @@ export class Sweeper {
           clock.clearTimeout(timer);
           resolve();
         };
+        waiter.reject = (error) => {
+          clock.clearTimeout(timer);
+          reject(error);
+        };
       }
       this.waiters.push(waiter);
       this.start();

@@ -29,7 +29,10 @@ function stopListening(): void {
   process.off('exit', onExit);
 }
 
-const closeAll = () => Promise.all([...venues].map((venue) => venue.close()));
+/** Also those that are opened meanwhile. */
+async function closeAll(): Promise<void> {
+  while (venues.size > 0) await Promise.all([...venues].map((venue) => venue.close()));
+}
 
 function onSignal(signal: NodeJS.Signals): void {
   if (closing) return;

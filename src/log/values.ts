@@ -70,6 +70,8 @@ function measure(value: unknown, depth: number): number {
 }
 
 function measurePlain(value: object, depth: number): number {
+  // One that for-in does not show.
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return refuse('has a toJSON of its own');
   let sum = 3;
   for (const key in value) {
     if (seekAccessors && Object.getOwnPropertyDescriptor(value, key)?.get) {
