@@ -1,6 +1,6 @@
 // The examples in README.md and docs/ are programs: each one runs, as it stands there.
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,7 +15,10 @@ const sources: Record<string, string> = {
   'tidemark/testing': 'src/testing.ts',
 };
 
-const pages = ['README.md', ...(await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  ...(await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+];
 const examples: { page: string; code: string; output: string[] }[] = [];
 for (const page of pages) {
   for (const [, code] of (await readFile(join(root, page), 'utf8')).matchAll(/^```ts\n(.*?)^```/gms)) {
@@ -46,7 +49,10 @@ describe('the examples in the docs', () => {
     const source = join(programs, `example-${i}.ts`);
     await writeFile(
       source,
-      code.replace(/from '(tidemark[^']*)'/g, (_, name: string) => `from ${JSON.stringify(join(root, sources[name]!))}`),
+      code.replace(
+        /from '(tidemark[^']*)'/g,
+        (_, name: string) => `from ${JSON.stringify(join(root, sources[name]!))}`,
+      ),
     );
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [await bundle(source)], { cwd: folder });
     expect(stderr).toBe('');
