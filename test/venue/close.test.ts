@@ -178,6 +178,19 @@ describe('close when the backend', () => {
     expect(await clock.runUntil(venue.close())).toMatchObject({ durable: true, unsaved: { entries: 0 } });
   });
 
+  it('takes 6.5 s for the sweep in flight: 2 s for that one and 5 s for the rest are enough', async () => {
+    const { venue, backend, clock } = await openIn();
+    backend.instead.append = async (pass) => {
+      backend.instead = {};
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 6500));
+      return pass();
+    };
+    venue.region('r').set('a', 1);
+    await clock.advance(100);
+    venue.region('r').set('b', 1);
+    expect(await clock.runUntil(venue.close())).toMatchObject({ durable: true, unsaved: { entries: 0 } });
+  });
+
   it('hangs in close: bounded, and the report is right', async () => {
     const { venue, backend, clock } = await openIn();
     backend.instead.close = never;
