@@ -220,7 +220,7 @@ export class Engine implements Host {
   }
 
   unhide(region: string, key: string): void {
-    this.hidden.delete(JSON.stringify([region, key]));
+    if (this.hidden.size > 0) this.hidden.delete(JSON.stringify([region, key]));
   }
 
   get exclusive(): boolean {

@@ -157,11 +157,12 @@ export class Schema implements RegionRules {
 
   wrote(key: string, stamp: number): void {
     if (!this.rules.ttl) return;
+    const { index, stamps, values } = this.region.overlay;
+    if (typeof values[index.get(key) ?? -1] === 'symbol') return; // what is deleted does not expire
     const last = this.expiring.at(-1);
     // What comes from a fork or from another writer may have been written earlier.
     if (last && last.stamp > stamp) this.sorted = false;
     this.expiring.push({ key, stamp });
-    const { index, stamps } = this.region.overlay;
     // Keys that were written again and again have a line for each time, of which one counts.
     if (this.expiring.length < 2 * index.size + 1024) return;
     this.expiring = this.expiring
