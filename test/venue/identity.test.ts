@@ -76,7 +76,7 @@ describe('the identity of a venue', () => {
 
   it('cannot be changed by changing the bytes that were given, not even while the venue opens', async () => {
     const bytes = new Uint8Array(Buffer.from(seed, 'hex'));
-    const opening = openVenue({ store: 'memory', seed: bytes, signals: false });
+    const opening = openVenue({ store: 'temp', seed: bytes, signals: false });
     bytes.fill(0);
     await using venue = await opening;
     await using same = await openVenue({ store: 'memory', seed, signals: false });
