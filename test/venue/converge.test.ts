@@ -171,7 +171,7 @@ describe('writers of one store converge, whatever they do and whenever they hear
     const program = fc.array(step, { maxLength: 40, size: 'max' });
     await fc.assert(
       fc.asyncProperty(program, (steps) => new Writers(options, valueFor).run(steps)),
-      { numRuns: Number(process.env.RUNS ?? 30), seed: Number(process.env.SEED ?? 3), timeout: 20_000 },
+      { numRuns: Number(process.env.RUNS ?? 20), seed: Number(process.env.SEED ?? 3), timeout: 20_000 },
     );
   });
 });

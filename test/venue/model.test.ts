@@ -115,7 +115,7 @@ describe('a venue shows what a sorted Map would', () => {
     const program = fc.array(step, { maxLength: 60, size: 'max' });
     await fc.assert(
       fc.asyncProperty(program, (steps) => new Both(exclusive).run(steps)),
-      { numRuns: Number(process.env.RUNS ?? 40), seed: Number(process.env.SEED ?? seed), timeout: 20_000 },
+      { numRuns: Number(process.env.RUNS ?? 30), seed: Number(process.env.SEED ?? seed), timeout: 20_000 },
     );
   });
 });
