@@ -8,7 +8,7 @@ import { Engine } from './engine/engine';
 import type { CloseReport, VenueEvents } from './engine/events';
 import { type Health, healthOf } from './engine/health';
 import { closeBackendMsMax, closeFlushMsMax, closeSweepMsMax, sweepMsDefault } from './engine/limits';
-import { type RecoveryReport, recover } from './engine/recovery';
+import { emptyReport, recover } from './engine/recovery';
 import type { RegionState } from './engine/region';
 import type { ScanOptions } from './engine/scan';
 import { declare, type RegionOptions } from './engine/schema';
@@ -124,18 +124,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
   const began = clock.elapsed();
   const identity = createIdentity(platform.seed, crypto);
-  const report: RecoveryReport = {
-    checkpoint: 0,
-    fellBack: false,
-    entries: 0,
-    commits: 0,
-    tornBytes: 0,
-    damage: [],
-    holes: [],
-    quarantined: [],
-    notes: [],
-    tookMs: 0,
-  };
+  const report = emptyReport();
   const engine = new Engine({
     backend,
     clock,

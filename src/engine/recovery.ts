@@ -39,6 +39,20 @@ export interface RecoveryReport {
   tookMs: number;
 }
 
+/** A report before anything was found. */
+export const emptyReport = (): RecoveryReport => ({
+  checkpoint: 0,
+  fellBack: false,
+  entries: 0,
+  commits: 0,
+  tornBytes: 0,
+  damage: [],
+  holes: [],
+  quarantined: [],
+  notes: [],
+  tookMs: 0,
+});
+
 export interface Recovered {
   venue: string | undefined;
   /** Whether all of a checkpoint was there, or none was needed. */

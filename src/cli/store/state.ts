@@ -4,7 +4,7 @@ import { type Backend, type Bytes, TidemarkError } from '../../backend';
 import type { Clock } from '../../base/seams';
 import { columnEntry } from '../../engine/base';
 import type { ReadCheckpoint } from '../../engine/reading';
-import { type Recovered, type RecoveryReport, recover } from '../../engine/recovery';
+import { emptyReport, type Recovered, type RecoveryReport, recover } from '../../engine/recovery';
 import { type JoinName, joinEntries, TOMBSTONE } from '../../lattice/joins';
 import type { CommitLine } from '../../log/chain';
 import { type ChunkMeta, decodeChunk } from '../../log/checkpoint';
@@ -53,18 +53,7 @@ export function readState(path: string, trusted: readonly string[], progress?: P
       // Without a key, or beside another one's, the store is taken for what it says it is.
       const isOurs = key.did !== undefined && (found.includes(key.did) || found.length === 0);
       const did = isOurs ? key.did : found[0];
-      const report: RecoveryReport = {
-        checkpoint: 0,
-        fellBack: false,
-        entries: 0,
-        commits: 0,
-        tornBytes: 0,
-        damage: [],
-        holes: [],
-        quarantined: [],
-        notes: [],
-        tookMs: 0,
-      };
+      const report = emptyReport();
       const backend = lookingOnly(files);
       const began = clock.elapsed();
       const stored = await backend.open('');
