@@ -32,7 +32,7 @@ interface Checkpoint {
 interface Listener {
   /** Whose it is: a backend does not hear itself. */
   readonly of: Backend;
-  readonly hear: (commit: Bytes) => void;
+  readonly hear: (commit?: Bytes) => void;
 }
 
 class Store implements MemoryStore {
@@ -172,6 +172,18 @@ export function memoryBackend(store?: MemoryStore): Backend {
         logs: logs.filter(({ size }) => size),
         notes: [],
         venue: mine.venue,
+      };
+    },
+
+    async newer(known) {
+      const [standing] = mine.checkpoints;
+      const covered = Object.entries(standing?.covers ?? {}).every(([writer, index]) =>
+        covers(known, { writer, index }),
+      );
+      const commits = [...mine.lines.values()].filter((commit) => !covers(known, commit));
+      return {
+        checkpoints: standing && !covered ? [storedCheckpoint(standing)] : [],
+        logs: commits.length > 0 ? [storedLog(standing?.generation ?? 0, commits)] : [],
       };
     },
 

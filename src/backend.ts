@@ -98,8 +98,10 @@ export interface Backend {
   /**
    * The last resort while the process or page goes away: like append, durable when it returns, all in this turn. May overlap an
    * append that has not settled. Absent where the platform cannot. @throws when it did not work.
+   * @returns a promise where only the issuing can be done in this turn (a page that goes): nobody relies on it, and if the page lives on the
+   * same commit is appended again in the usual way.
    */
-  appendNow?(commit: Bytes, at: CommitId): void;
+  appendNow?(commit: Bytes, at: CommitId): void | Promise<void>;
 
   /**
    * Replaces the checkpoint, atomically: at every moment the old or the new one stands, whole. Commits appended from this call on are not
@@ -115,8 +117,33 @@ export interface Backend {
     replaces: number,
   ): Promise<StoredCheckpoint | undefined>;
 
-  /** Commits of other writers, as they become durable. Returns a function that stops it. */
-  onAppend?(listener: (commit: Bytes) => void): () => void;
+  /**
+   * Commits of other writers, as they become durable; called without one when there may be some that could not be handed over, to be looked for
+   * with newer(). Returns a function that stops it.
+   */
+  onAppend?(listener: (commit?: Bytes) => void): () => void;
+
+  /**
+   * For an opening that may have missed some: the commits that are durable now and not in `known`, as logs in any order; and the standing
+   * checkpoint, if it covers any that are not in `known` (the commits themselves may be gone). May give more than was asked for. Changes nothing.
+   * Present where others write, too.
+   */
+  newer?(known: VersionVector): Promise<Pick<Stored, 'checkpoints' | 'logs'>>;
+
+  /**
+   * The page may be frozen from now on: gives up, in this turn, whatever would be in others' way or keep the platform from
+   * keeping the page. Appends that were issued go on. Undone by resume().
+   */
+  suspend?(): void;
+
+  /** After suspend(), or when it may have been cut off unawares: takes up again what was given up, and probes the connection. */
+  resume?(): Promise<void>;
+
+  /** Called after an opening whose predecessor may have died in mid-write: does what the platform needs to be safe after that. */
+  mend?(): Promise<void>;
+
+  /** Asks the platform never to evict the store. @returns whether it has promised. */
+  persist?(): Promise<boolean>;
 
   /** Keeps bytes that could not be used, durably, beside the store. The same bytes twice are kept once. @returns where. */
   quarantine(bytes: Bytes, why: string): Promise<string>;

@@ -142,7 +142,11 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     // Commits that become durable elsewhere while we read are kept until we know what they follow.
     const early: Parameters<Engine['receive']>[0][] = [];
     let loaded = false;
-    stopListening = backend.onAppend?.((commit) => (loaded ? engine.receive(commit) : early.push(commit)));
+    stopListening = backend.onAppend?.((commit) => {
+      if (!commit) return;
+      if (loaded) engine.receive(commit);
+      else early.push(commit);
+    });
     const stored = await backend.open(proposed);
     const recovered = await recover(stored, { backend, clock, crypto, did: identity.did, trusted, report });
     await engine.load(recovered, stored.venue ?? proposed);

@@ -61,7 +61,7 @@ describe('a shared memory store shows what is in it', () => {
     await one.open('venue');
     await two.open('venue');
     const heard: number[] = [];
-    two.onAppend!((commit) => heard.push(commit.length));
+    two.onAppend!((commit) => heard.push(commit!.length));
     const { line, at } = makeCommit('aa', 0);
     one.appendNow!(line, at);
     expect(heard).toEqual([]);
@@ -74,7 +74,7 @@ describe('a shared memory store shows what is in it', () => {
     const [one, two] = [memoryBackend(store), memoryBackend(store)];
     await two.open('venue');
     const heard: number[] = [];
-    two.onAppend!((commit) => heard.push(commit.length));
+    two.onAppend!((commit) => heard.push(commit!.length));
     const { line, at } = makeCommit('aa', 0);
     const appended = one.append(line, at, 'strict');
     await two.close();

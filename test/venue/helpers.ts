@@ -105,7 +105,8 @@ export function unruly(inner: Backend): Unruly {
     onAppend(listener) {
       heard = listener;
       return (
-        inner.onAppend?.((commit) => (backend.unheard ? backend.unheard.push(commit) : listener(commit))) ?? (() => {})
+        inner.onAppend?.((commit) => (commit && backend.unheard ? backend.unheard.push(commit) : listener(commit))) ??
+        (() => {})
       );
     },
   };

@@ -27,8 +27,8 @@ export function othersContract(stage: Stage): void {
       await other.open(venue);
       const heard: string[] = [];
       const ownHeard: string[] = [];
-      const stop = other.onAppend!((commit) => heard.push(text(commit)));
-      stage.backend.onAppend((commit) => ownHeard.push(text(commit)));
+      const stop = other.onAppend!((commit) => heard.push(text(commit!)));
+      stage.backend.onAppend((commit) => ownHeard.push(text(commit!)));
       await append(...some(A, 0, 3));
       await expect.poll(() => heard, patience).toEqual(textsOf(some(A, 0, 3)));
 
