@@ -1,13 +1,16 @@
 // A venue: one opened store. Opens and closes in order, and hands out regions; what they do is the engine's.
 import type { Backend, Usage } from './backend';
-import { toHex } from './base/bytes';
+import { type Bytes, toHex } from './base/bytes';
 import { TidemarkError } from './base/errors';
-import type { Clock, Crypto, Logger } from './base/seams';
+import type { Clock, Crypto, Logger, SyncStore } from './base/seams';
+import { closeInOrder } from './engine/closing';
 import { DetachedFork } from './engine/detached';
 import { Engine } from './engine/engine';
 import type { CloseReport, VenueEvents } from './engine/events';
 import { type Health, healthOf } from './engine/health';
-import { closeBackendMsMax, closeFlushMsMax, closeSweepMsMax, sweepMsDefault } from './engine/limits';
+import { Journal } from './engine/journal';
+import { journalBytesDefault, sweepMsDefault } from './engine/limits';
+import { Marker } from './engine/marker';
 import { emptyReport, recover } from './engine/recovery';
 import type { RegionState } from './engine/region';
 import type { ScanOptions } from './engine/scan';
@@ -80,6 +83,8 @@ export interface Venue extends AsyncDisposable {
   health(): Health;
   /** What the store takes and may take, asked of the backend now. */
   usage(): Promise<Usage>;
+  /** Asks the platform never to evict the store. @returns whether it has promised. A folder is never evicted; memory always is. */
+  persist(): Promise<boolean>;
   /** @returns a function that ends it. */
   on<K extends keyof VenueEvents>(name: K, handler: (event: VenueEvents[K]) => void): () => void;
   readonly unsaved: UnsavedFlag;
@@ -99,6 +104,17 @@ export interface VenueOptions {
   clock?: Clock;
 }
 
+/** What may become of a venue when the process or page is about to go. */
+export interface Going {
+  close(): Promise<CloseReport>;
+  /** All that can be done in this turn. */
+  writeNow(): void;
+  /** The page may be frozen from now on. In this turn. */
+  suspend(): void;
+  /** It is back, or may have missed something. */
+  resume(): void;
+}
+
 /** What a platform adds. */
 export interface Platform {
   backend: Backend;
@@ -113,18 +129,29 @@ export interface Platform {
    * Hands over what to do when the process or page is about to go: `close` in order, or all that can be done in this turn. @returns a function
    * that takes it back.
    */
-  lifecycle?(venue: { close(): Promise<CloseReport>; writeNow(): void }): () => void;
+  lifecycle?(venue: Going): () => void;
+  /** Something synchronous beside the store, for the journal and the mark that the store exists. */
+  beside?: SyncStore;
+  /** Characters that the journal may take there. */
+  journalBytes?: number;
+  /** Trusts whoever signed the store that is gone, from now on. */
+  trust?(did: string): Promise<void>;
+  /** Why this is less than was asked for. */
+  degraded?: string;
 }
 
 export async function open(options: VenueOptions, platform: Platform): Promise<Venue> {
   const { backend, clock, crypto } = platform;
   const logger = quiet(platform.logger);
-  const { trusted = [], sweepMs = sweepMsDefault } = options;
+  const { sweepMs = sweepMsDefault } = options;
+  const trusted = [...(options.trusted ?? [])];
   if (!(sweepMs >= 0 && sweepMs < 2 ** 31))
     throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
   const began = clock.elapsed();
   const identity = createIdentity(platform.seed, crypto);
   const report = emptyReport();
+  const marker = platform.beside && new Marker(platform.beside);
+  const mark = marker?.read();
   const engine = new Engine({
     backend,
     clock,
@@ -135,28 +162,51 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     freezes: platform.freeze,
     sweepMs,
     report,
+    journal: platform.beside && new Journal(platform.beside, platform.journalBytes ?? journalBytesDefault),
+    marker,
+    degraded: platform.degraded === undefined ? [] : [platform.degraded],
   });
+  const { joiner } = engine;
   let stopListening: (() => void) | undefined;
   try {
-    const proposed = toHex(crypto.randomBytes(16));
+    const proposed = mark?.venue ?? toHex(crypto.randomBytes(16));
     // Commits that become durable elsewhere while we read are kept until we know what they follow.
-    const early: Parameters<Engine['receive']>[0][] = [];
+    const early: (Bytes | undefined)[] = [];
     let loaded = false;
-    stopListening = backend.onAppend?.((commit) => {
-      if (!commit) return;
-      if (loaded) engine.receive(commit);
-      else early.push(commit);
-    });
+    const hear = (commit: Bytes | undefined) => {
+      if (!loaded) early.push(commit);
+      else if (commit) joiner.receive(commit);
+      else void joiner.catchUp();
+    };
+    stopListening = backend.onAppend?.(hear);
     const stored = await backend.open(proposed);
-    const recovered = await recover(stored, { backend, clock, crypto, did: identity.did, trusted, report });
+    const { checkpoints, logs } = stored;
+    if (mark && checkpoints.length + logs.length === 0) {
+      report.evicted = true;
+      if (mark.did !== identity.did) {
+        trusted.push(mark.did);
+        await platform.trust?.(mark.did);
+      }
+    }
+    // After the store: what is in neither was not written yet.
+    const journaled = joiner.journalLogs();
+    const recovered = await recover(
+      { ...stored, logs: [...logs, ...journaled] },
+      { backend, clock, crypto, did: identity.did, trusted, report },
+    );
     await engine.load(recovered, stored.venue ?? proposed);
     await platform.saveSeed?.();
+    if (journaled.length > 0) await joiner.settleJournal(recovered.commits);
     loaded = true;
-    for (const commit of early) engine.receive(commit);
+    for (const commit of early) hear(commit);
   } catch (error) {
     stopListening?.();
     await backend.close().catch(() => undefined);
     throw error;
+  }
+  if (mark?.venue === engine.venue && !report.evicted) {
+    const { writer, index } = mark.root;
+    report.rolledBack = (joiner.covers.get(writer)?.[0] ?? -1) < index;
   }
   report.tookMs = clock.elapsed() - began;
   for (const { where, what } of report.damage) logger.warn(`${backend.target}: ${where}: ${what}; see docs/recovery`);
@@ -170,7 +220,13 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     });
     return closing;
   };
-  const forget = platform.lifecycle?.({ close, writeNow: () => engine.writeNow() });
+  const forget = platform.lifecycle?.({
+    close,
+    writeNow: () => engine.writeNow(),
+    suspend: () => engine.suspend(),
+    resume: () => engine.resume(),
+  });
+  engine.begin(mark?.root);
   return face(engine, close);
 }
 
@@ -186,47 +242,8 @@ function quiet(logger: Logger): Logger {
   return { info: call('info'), warn: call('warn'), error: call('error') };
 }
 
-/** Runs out after so many ms, without an error. */
-async function within(clock: Clock, ms: number, work: () => Promise<unknown>): Promise<void> {
-  let timer: unknown;
-  const timeout = new Promise((resolve) => {
-    timer = clock.setTimeout(() => resolve(undefined), ms);
-  });
-  const done = (async () => work())().catch(() => undefined);
-  await Promise.race([done, timeout]);
-  clock.clearTimeout(timer);
-}
-
-async function closeInOrder(engine: Engine, released: () => void): Promise<CloseReport> {
-  const { sweeper, fork, writer, events } = engine;
-  const { backend, clock } = engine.options;
-  events.emit('closing', undefined);
-  engine.closed = true;
-  await within(clock, closeSweepMsMax, () => sweeper.settled());
-  await within(clock, closeFlushMsMax, () => sweeper.flush(closeFlushMsMax));
-  await within(clock, closeBackendMsMax, () => engine.checkpointer.settled());
-  engine.stop();
-  const entries = fork.unsaved;
-  const report: CloseReport = {
-    durable: entries === 0,
-    unsaved: { entries, regions: fork.regions },
-    root: writer.root,
-  };
-  if (entries > 0) {
-    const why = engine.lastFailure ? `: ${engine.lastFailure.error.message}` : '';
-    engine.logger.error(
-      `${backend.target}: closed with ${entries} entries unsaved, in ${report.unsaved.regions.join(', ')}${why}`,
-    );
-  }
-  await within(clock, closeBackendMsMax, () => backend.close());
-  released();
-  events.emit('closed', report);
-  return report;
-}
-
 function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
   const regions = new Map<RegionState, Region<never>>();
-  let usage: Usage | undefined;
   return {
     did: engine.options.identity.did,
     region<T>(name: string, options?: RegionOptions<T>) {
@@ -269,10 +286,13 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
       engine.guard();
       await engine.checkpointer.make();
     },
-    health: () => healthOf(engine, usage),
+    health: () => healthOf(engine),
     async usage() {
-      usage = await engine.options.backend.usage();
-      return usage;
+      engine.usage = await engine.options.backend.usage();
+      return engine.usage;
+    },
+    async persist() {
+      return (await engine.options.backend.persist?.()) ?? false;
     },
     on: (name, handler) => engine.events.on(name, handler),
     unsaved: {

@@ -16,10 +16,21 @@ export interface Clock {
 /** SHA-256 and Ed25519, synchronous because the last commit is made while the page goes away. */
 export interface Crypto {
   sha256(bytes: Bytes): Bytes;
+  /** The same, where the platform has it faster but only asynchronously: for opening large stores. */
+  digest?(bytes: Bytes): Promise<Bytes>;
   /** A signer for one 32-byte Ed25519 seed. */
   signer(seed: Bytes): { publicKey: Bytes; sign(message: Bytes): Bytes };
   verify(signature: Bytes, message: Bytes, publicKey: Bytes): boolean;
   randomBytes(length: number): Bytes;
+}
+
+/** A small store of texts beside the backend whose every call is done when it returns: localStorage. */
+export interface SyncStore {
+  keys(): string[];
+  get(key: string): string | undefined;
+  /** @throws when there is no room. */
+  set(key: string, text: string): void;
+  remove(key: string): void;
 }
 
 /** Where warnings go. Each call gets a message and, where there is one, the error or event behind it. */

@@ -10,7 +10,7 @@ import { type CheckpointPayload, encodeLine } from '../log/line';
 import { CheckpointBuilder } from './checkpoint';
 import type { DetachedFork } from './detached';
 import type { Events, FailureInfo } from './events';
-import { checkpointBytesMin, logsMax, tombstoneMs } from './limits';
+import { checkpointBytesMin, coversMax, logsMax, tombstoneMs } from './limits';
 import type { RegionState } from './region';
 import type { Sweeper } from './sweeper';
 import type { Writer } from './writer';
@@ -21,7 +21,7 @@ interface State {
   readonly regions: ReadonlyMap<string, RegionState>;
   readonly forks: ReadonlySet<DetachedFork>;
   readonly stamps: { readonly latest: number };
-  readonly covers: Record<string, [index: number, hash: string]>;
+  readonly joiner: { readonly covers: Map<string, readonly [index: number, hash: string]> };
   readonly events: Events;
   readonly sweeper: Sweeper;
   readonly writer: Writer;
@@ -122,7 +122,8 @@ export class Checkpointer {
       source: this.source,
       broken: (region, key, error) => this.state.broken(region, key, error),
     });
-    const covers = { ...this.state.covers };
+    const standing = this.state.joiner.covers;
+    const covers = Object.fromEntries(standing) as CheckpointPayload['covers'];
     const { logBytes } = this;
     async function* lines(): AsyncGenerator<Bytes> {
       yield* builder.lines();
@@ -148,9 +149,10 @@ export class Checkpointer {
     counts.checkpoints++;
     writer.covered(covers);
     // Writers that have not written since need not be named in the next one: by then their commits are gone. Where others write,
-    // too, the next one must name all that this one does, to be seen to cover it.
-    for (const [id, [index]] of Object.entries(exclusive ? covers : {})) {
-      if (id !== writer.id && this.state.covers[id]?.[0] === index) delete this.state.covers[id];
+    // too, the next one must name what this one does, to be seen to cover it; but not for ever.
+    for (const [id, [index]] of [...standing]) {
+      const old = exclusive ? covers[id]?.[0] === index : standing.size > coversMax;
+      if (old && id !== writer.id) standing.delete(id);
     }
     const { chunks, copied } = builder;
     events.emit('checkpoint', {

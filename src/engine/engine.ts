@@ -1,23 +1,24 @@
 // The live state of one venue, and how it becomes durable: regions and fork, the writer driven by the sweeper, checkpoints when the log has outgrown
-// the state, commits of other writers. Opening and closing in order are venue.ts's.
-import type { Backend } from '../backend';
-import { type Bytes, encodeUtf8 } from '../base/bytes';
+// the state. What other writers made durable is joiner.ts's, opening and closing in order venue.ts's.
+import type { Backend, Usage } from '../backend';
+import { encodeUtf8 } from '../base/bytes';
 import { TidemarkError, ValueError } from '../base/errors';
 import type { Clock, Crypto, Logger } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import { StampClock } from '../lattice/clock';
 import type { JoinName } from '../lattice/joins';
-import { type CommitLine, verifyChains } from '../log/chain';
 import { decodeChunk } from '../log/checkpoint';
-import { decodeBody, decodeEntry, encodeEntry, type StoredEntry } from '../log/entries';
-import { parseLine } from '../log/line';
+import { encodeEntry, type StoredEntry } from '../log/entries';
 import { Base, Chunk, columnEntry } from './base';
 import { Checkpointer } from './checkpointer';
 import type { DetachedFork } from './detached';
-import { Events, type FailureInfo } from './events';
+import { type CommitInfo, Events, type FailureInfo } from './events';
 import { Fork, type Forkable } from './fork';
 import type { Host } from './host';
-import { commitBytesTarget, regionNameMax, retryMsMax, retryMsMin } from './limits';
+import { Joiner } from './joiner';
+import type { Journal } from './journal';
+import { commitBytesTarget, markMs, regionNameMax, retryMsMax, retryMsMin } from './limits';
+import type { Marker } from './marker';
 import { type ReadCheckpoint, turns } from './reading';
 import type { Recovered, RecoveryReport } from './recovery';
 import { RegionState } from './region';
@@ -34,6 +35,11 @@ export interface EngineOptions {
   freezes: boolean;
   sweepMs: number;
   report: RecoveryReport;
+  /** Where the platform has something beside the store. */
+  journal: Journal | undefined;
+  marker: Marker | undefined;
+  /** Why this is less than was asked for, one line each. */
+  degraded: readonly string[];
 }
 
 export class Engine implements Host {
@@ -53,12 +59,12 @@ export class Engine implements Host {
   closed = false;
   readonly counts = { sweeps: 0, failures: 0, failing: 0, checkpoints: 0 };
   lastFailure: FailureInfo | undefined;
+  /** As of when it was last asked for. */
+  usage: Usage | undefined;
   private unsavedFlag = false;
-  /** For each writer the highest index that was joined without a gap before it, and its hash. */
-  readonly covers: Record<string, [index: number, hash: string]> = {};
+  private markedAt = Number.NEGATIVE_INFINITY;
+  readonly joiner = new Joiner(this);
   readonly checkpointer = new Checkpointer(this);
-  /** Commits of other writers that were joined before one that they follow, by writer and index. */
-  private readonly ahead = new Map<string, Map<number, string>>();
 
   constructor(readonly options: EngineOptions) {
     const { clock, logger, freezes, sweepMs } = options;
@@ -84,19 +90,22 @@ export class Engine implements Host {
     const { base, more, whole } = recovered;
     this.venue = recovered.venue ?? proposedVenue;
     this.checkpointer.load(base?.file, recovered.logBytes, recovered.logs, whole && !report.fellBack);
+    const { joiner } = this;
     // Where others write, too, a checkpoint has to cover all that this one does.
-    if (!backend.exclusive) Object.assign(this.covers, base?.line.payload.covers);
+    if (!backend.exclusive) joiner.coverAll(base?.line.payload.covers ?? {});
     if (base) this.lay(base);
     for (const older of more) this.salvage(older);
     const turn = turns(clock);
-    const heads: Record<string, number> = {};
     for (const line of recovered.commits) {
-      this.join(line, 'recovered');
-      heads[line.payload.writer] = line.payload.index;
-      this.covers[line.payload.writer] = [line.payload.index, line.hash];
+      joiner.recovered(line);
       report.commits++;
       report.entries += line.payload.count;
       await turn();
+    }
+    const heads: Record<string, number> = {};
+    for (const { payload } of recovered.commits) {
+      const cover = joiner.covers.get(payload.writer);
+      if (cover) heads[payload.writer] = cover[0];
     }
     const { fork, stamps } = this;
     this.writer = new Writer({
@@ -112,9 +121,12 @@ export class Engine implements Host {
       durable: (info) => {
         this.counts.sweeps++;
         this.checkpointer.logged(info.bytes);
-        this.covers[info.writer] = [info.index, info.hash];
+        joiner.cover(info.writer, info.index, info.hash);
+        this.mark(info);
         this.events.emit('sweep', info);
       },
+      journal: this.options.journal,
+      isCritical: (name) => this.region(name).critical,
     });
   }
 
@@ -149,7 +161,7 @@ export class Engine implements Host {
   }
 
   /** A region as the store has it: under the first version that it is met with, and the newest join, until the program says. */
-  private stored(name: string, version: number, join: string): RegionState {
+  stored(name: string, version: number, join: string): RegionState {
     const region = this.region(name);
     if (region.declared) return region;
     if (!region.exists) region.version = version;
@@ -238,9 +250,46 @@ export class Engine implements Host {
     this.checkpointer.stop(error);
   }
 
-  /** Makes everything durable in this turn, if the backend can: the process is going. */
+  /** Makes everything durable in this turn, as far as the backend can: the process or page is going. */
   writeNow(): void {
-    if (!this.writer.stopped) this.writer.writeNow();
+    if (this.writer.stopped) return;
+    this.writer.writeNow();
+    if (this.writer.root) this.mark(this.writer.root, true);
+    // If the page lives on, in the usual way.
+    if (this.fork.unsaved > 0) this.sweeper.flush().catch(() => undefined);
+  }
+
+  /** What an opening does once everything stands. @param expected what was durable when it was last written */
+  begin(expected: CommitInfo | undefined): void {
+    const { report, marker, backend, clock } = this.options;
+    if (marker?.wasLeftOpen()) backend.mend?.().catch((error) => this.failed('remote', error, undefined));
+    marker?.opened(this.writer.id);
+    if (!expected || !(report.evicted || report.rolledBack)) return;
+    this.logger.error(`${backend.target} ${report.evicted ? 'was gone' : 'has gone back'}; see docs/recovery`);
+    // When whoever opened it has had the time to listen.
+    clock.setTimeout(() => this.events.emit(report.evicted ? 'evicted' : 'rolledBack', expected), 0);
+  }
+
+  /** The page may be frozen from now on: nothing is left open that would keep it from being kept, or others from going on. */
+  suspend(): void {
+    this.options.backend.suspend?.();
+    this.options.marker?.closed(this.writer.id);
+  }
+
+  /** It is back, or may have missed something. */
+  resume(): void {
+    if (this.closed) return;
+    this.options.marker?.opened(this.writer.id);
+    const resumed = this.options.backend.resume?.() ?? Promise.resolve();
+    resumed.then(() => this.joiner.catchUp()).catch((error) => this.failed('remote', error, undefined));
+  }
+
+  /** Remembers outside the store how far it has come; not at every sweep. */
+  private mark(root: CommitInfo, now = false): void {
+    const { marker, clock, identity } = this.options;
+    if (!marker || (!now && clock.elapsed() - this.markedAt < markMs)) return;
+    this.markedAt = clock.elapsed();
+    marker.write({ venue: this.venue, did: identity.did, root });
   }
 
   private async write(forced: boolean): Promise<void> {
@@ -281,6 +330,14 @@ export class Engine implements Host {
       error,
     );
     this.events.emit('failure', this.lastFailure);
+    // How full it is, for whoever looks at health.
+    if (code === 'QuotaExceededError')
+      backend.usage().then(
+        (usage) => {
+          this.usage = usage;
+        },
+        () => undefined,
+      );
   }
 
   private tellUnsaved(unsaved: boolean): void {
@@ -291,74 +348,5 @@ export class Engine implements Host {
 
   get unsaved(): boolean {
     return this.unsavedFlag;
-  }
-
-  /** A commit of another writer, durable elsewhere. Verified before it is joined. */
-  receive(bytes: Bytes): void {
-    const { crypto, identity, trusted, backend } = this.options;
-    const line = parseLine(crypto, bytes.subarray(0, bytes.length - 1)) as CommitLine | undefined;
-    const known = line && (line.kid === identity.did || trusted.includes(line.kid));
-    if (
-      !known ||
-      line.payload.kind !== 'commit' ||
-      line.payload.venue !== this.venue ||
-      verifyChains(crypto, [line], {}).good.length === 0
-    ) {
-      this.failed(
-        'remote',
-        new TidemarkError('damaged', 'a commit of another writer does not verify; it was not joined'),
-        undefined,
-      );
-      backend
-        .quarantine(bytes, 'commit of another writer that does not verify')
-        .catch((error) => this.failed('quarantine', error, undefined));
-      return;
-    }
-    const { writer, index, count } = line.payload;
-    const ahead = this.ahead.get(writer) ?? new Map<number, string>();
-    const next = (this.covers[writer]?.[0] ?? -1) + 1;
-    if (writer === this.writer.id || index < next || ahead.has(index)) return;
-    // Heads only say what has been joined without a gap: a checkpoint covers all up to them.
-    this.ahead.set(writer, ahead.set(index, line.hash));
-    for (let at = next, hash = ahead.get(at); hash; hash = ahead.get(++at)) {
-      this.covers[writer] = [at, hash];
-      this.writer.joined(writer, at);
-      ahead.delete(at);
-    }
-    const changed = this.join(line, 'remote');
-    this.events.emit('joined', { writer, index, entries: count, changed });
-  }
-
-  /** Joins a verified commit. @returns how many entries it changed. */
-  private join(line: CommitLine, from: 'remote' | 'recovered'): number {
-    const { time, writer, index } = line.payload;
-    const { report, backend } = this.options;
-    this.stamps.observe(time);
-    let changed = 0;
-    try {
-      for (const group of decodeBody(line.body)) {
-        const region = this.stored(group.region, group.version, group.join);
-        if (region.transient) continue;
-        const keys: string[] = [];
-        for (const encoded of group.entries) {
-          try {
-            const entry = decodeEntry(encoded, time, group.version);
-            if (region.merge(entry, from)) keys.push(entry.key);
-          } catch (error) {
-            // A kind of value that this version does not know, or a join of the program's that threw. The next entry may be good.
-            const key = String((encoded as unknown[])?.[0]);
-            const entry = { key, value: encoded, stamp: time, tagged: false, version: group.version, epoch: 0 };
-            this.hide(region.name, entry, (error as Error).message, false);
-          }
-        }
-        changed += keys.length;
-        if (from === 'remote') region.publish(keys, 'remote');
-      }
-    } catch (error) {
-      const what = `signed, but not as this version writes it: ${(error as Error).message}`;
-      report.damage.push({ where: `writer ${writer}, commit ${index}`, what, bytes: line.body.length });
-      backend.quarantine(line.body, what).catch((failure) => this.failed('quarantine', failure, undefined));
-    }
-    return changed;
   }
 }

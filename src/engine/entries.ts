@@ -16,6 +16,7 @@ export class Entries implements Forkable {
   /** Schema version of all entries that are not odd. */
   version = 1;
   transient = false;
+  critical = false;
   notes = new Notes();
   noted = false;
   /** Which of the CHANGED bits is set now. */
@@ -240,6 +241,15 @@ export class Entries implements Forkable {
       }
     }
     return { region: this.name, version: this.version, join: joinName(this.join), entries };
+  }
+
+  split(notes: Notes, keys: ReadonlySet<string>): [Notes, Notes] {
+    const parts: [Notes, Notes] = [new Notes(), new Notes()];
+    notes.slots.forEach((slot, place) => {
+      const { value, stamp, odd } = notes.at(place);
+      parts[keys.has(this.overlay.keys[slot]!) ? 0 : 1].add(slot, value, stamp, odd);
+    });
+    return parts;
   }
 
   settle(notes: Notes): void {

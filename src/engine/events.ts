@@ -20,7 +20,7 @@ export interface SweepInfo extends CommitInfo {
 export interface FailureInfo {
   /** The backend's name for the store. */
   target: string;
-  reason: 'sweep' | 'flush' | 'checkpoint' | 'quarantine' | 'remote';
+  reason: 'sweep' | 'flush' | 'checkpoint' | 'quarantine' | 'remote' | 'journal';
   error: Error;
   /** The error's stable code, or the system's (ENOSPC, ...). */
   code: string;
@@ -63,6 +63,9 @@ export interface VenueEvents {
   unsaved: boolean;
   /** Entries of another writer were joined. */
   joined: { writer: string; index: number; entries: number; changed: number };
+  /** The store is gone that had this root, or has gone back behind it: see `recovery.evicted` and `recovery.rolledBack`. Emitted once, after the opening. */
+  evicted: CommitInfo;
+  rolledBack: CommitInfo;
   closing: undefined;
   closed: CloseReport;
 }

@@ -6,14 +6,18 @@ import type { Notes } from './notes';
 /** What the fork knows of a region. */
 export interface Forkable {
   readonly name: string;
+  /** Whether its entries go first when there is not room for all. */
+  readonly critical: boolean;
   /** What its entries were before what is being written now. */
   notes: Notes;
   /** Whether the fork has been told that there are any. */
   noted: boolean;
   /** Ends a part of the fork. @returns what its entries were before. */
   freeze(): Notes;
-  /** The entries of the oldest of these parts, as a commit has them. @param parts all that are frozen, oldest first. */
+  /** The entries of the oldest of these parts, as a commit has them. @param parts it and those frozen after it, oldest first. */
   encode(parts: readonly Notes[], base: number): Group;
+  /** Parts a part: what is about these keys, and the rest. */
+  split(notes: Notes, keys: ReadonlySet<string>): [Notes, Notes];
   /** The oldest part is durable now. */
   settle(notes: Notes): void;
 }
@@ -72,9 +76,21 @@ export class Fork {
     this.frozen.push({ notes: new Map(), entries: 0, since: this.clock.elapsed() });
   }
 
-  /** The entries of the oldest part, as its commit has them. @param time stamp of the commit. */
-  encode(time: number): Group[] {
-    return [...this.frozen[0]!.notes.keys()].map((region) => region.encode(this.notesOf(region), time));
+  /** The entries of a part, as its commit has them. @param time stamp of the commit. */
+  encode(place: number, time: number): Group[] {
+    return [...this.frozen[place]!.notes.keys()].map((region) => region.encode(this.notesOf(region, place), time));
+  }
+
+  /** Makes two parts of one. @param keys those that go first, by region. */
+  split(place: number, keys: ReadonlyMap<string, ReadonlySet<string>>): void {
+    const { notes, since } = this.frozen[place]!;
+    const parts = [new Map<Forkable, Notes>(), new Map<Forkable, Notes>()];
+    for (const [region, whole] of notes)
+      region.split(whole, keys.get(region.name) ?? new Set()).forEach((half, i) => {
+        if (half.slots.length > 0) parts[i]!.set(region, half);
+      });
+    const count = (part: Map<Forkable, Notes>) => [...part.values()].reduce((sum, { slots }) => sum + slots.length, 0);
+    this.frozen.splice(place, 1, ...parts.map((part) => ({ notes: part, entries: count(part), since })));
   }
 
   /** The oldest commit on its way is durable. */
@@ -82,9 +98,10 @@ export class Fork {
     for (const [region, notes] of this.frozen.shift()!.notes) region.settle(notes);
   }
 
-  notesOf(region: Forkable): Notes[] {
-    if (this.frozen.length === 0) return none;
-    return this.frozen.flatMap(({ notes }) => notes.get(region) ?? none);
+  /** Of the parts from this one on. */
+  notesOf(region: Forkable, place = 0): Notes[] {
+    if (this.frozen.length <= place) return none;
+    return this.frozen.slice(place).flatMap(({ notes }) => notes.get(region) ?? none);
   }
 
   /** Entries written and not durable. An entry that is on its way and was written again counts twice. */

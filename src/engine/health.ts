@@ -3,6 +3,7 @@ import type { Usage } from '../backend';
 import { formatVersion } from '../log/line';
 import type { Engine } from './engine';
 import type { CommitInfo, FailureInfo } from './events';
+import type { JournalInfo } from './journal';
 import type { RecoveryReport } from './recovery';
 
 export interface Health {
@@ -27,15 +28,22 @@ export interface Health {
   lock: 'exclusive' | 'shared';
   /** As of the last call of usage(); undefined before it. */
   usage: Usage | undefined;
+  /** The last resort of a page that goes away. */
+  journal: JournalInfo;
   recovery: RecoveryReport;
   versions: { format: number };
   capabilities: { appendNow: boolean; remote: boolean };
 }
 
-export function healthOf(engine: Engine, usage: Usage | undefined): Health {
-  const { backend, identity, report } = engine.options;
-  const { fork, counts, lastFailure, writer, hidden } = engine;
+export function healthOf(engine: Engine): Health {
+  const { backend, identity, report, journal, degraded } = engine.options;
+  const { fork, counts, lastFailure, writer, hidden, usage } = engine;
+  const info = journal?.info ?? { available: false, bytes: 0, unfit: 0 };
   const reasons = [
+    ...degraded,
+    ...(report.evicted ? ['the store is gone that was here; it was begun anew'] : []),
+    ...(report.rolledBack ? ['the store has gone back: commits that were durable are missing'] : []),
+    ...(info.unfit > 0 ? [`${info.unfit} unsaved entries do not fit into the journal`] : []),
     ...report.damage.map(({ where, what }) => `${where}: ${what}`),
     ...(hidden.size > 0 ? [`${hidden.size} entries are kept but not shown`] : []),
   ];
@@ -57,6 +65,7 @@ export function healthOf(engine: Engine, usage: Usage | undefined): Health {
     lastFailure: error && { ...(failure as Omit<FailureInfo, 'error'>), message: error.message },
     lock: backend.exclusive ? 'exclusive' : 'shared',
     usage,
+    journal: info,
     recovery: { ...report, quarantined: [...hidden.values()] },
     versions: { format: formatVersion },
     capabilities: { appendNow: backend.appendNow !== undefined, remote: backend.onAppend !== undefined },

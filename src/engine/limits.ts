@@ -31,5 +31,13 @@ export const sortKeys = 2048;
 export const checkpointBytesMin = 16 * 1024 * 1024;
 /** Nor are this many logs, however small: each opening that writes leaves one, and the next has to open them all. */
 export const logsMax = 100;
+/** A commit that is missing between others of a store that several write is waited for so long before checkpoints cover what follows it. */
+export const holeMs = 24 * 3600 * 1000;
+/** How often what is remembered outside the store is brought up to date while sweeps go on. */
+export const markMs = 1000;
+/** Characters of localStorage that the journal of a venue may take, all tabs together: of about 5 Mi that an origin has. */
+export const journalBytesDefault = 1024 * 1024;
+/** Writers named in a checkpoint of a store that others write, too: each opening is one. The others have not written for as many openings. */
+export const coversMax = 1024;
 /** On a store that others write too, a deletion is remembered for so long: a tab frozen longer than this may bring an entry back. */
 export const tombstoneMs = 30 * 24 * 3600 * 1000;

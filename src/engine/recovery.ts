@@ -34,6 +34,10 @@ export interface RecoveryReport {
   holes: Hole[];
   /** Entries that are kept but not shown, because they do not validate or are of a newer version. */
   quarantined: { region: string; key: string; why: string }[];
+  /** The store was gone: it is empty, and is known not to have been. The entries are lost, unless a backup has them. */
+  evicted: boolean;
+  /** The store is older than it has been: commits that were durable are not there. */
+  rolledBack: boolean;
   /** What the backend did, e.g. took over the lock of a dead process. */
   notes: string[];
   tookMs: number;
@@ -49,6 +53,8 @@ export const emptyReport = (): RecoveryReport => ({
   damage: [],
   holes: [],
   quarantined: [],
+  evicted: false,
+  rolledBack: false,
   notes: [],
   tookMs: 0,
 });

@@ -39,13 +39,15 @@ export interface RegionOptions<T> {
   ttl?: number;
   /** Kept in memory only: never stored, asks for no sweep. */
   transient?: boolean;
+  /** When a page goes away and not everything fits into its journal, the entries of this region are kept first. */
+  critical?: boolean;
 }
 
 const joins = ['lww', 'max', 'min', 'union'];
 
 /** Declares a region; once. @throws TidemarkError `bad_option` */
 export function declare(region: RegionState, host: Host, options: RegionOptions<never>): void {
-  const { join = 'lww', version = 1, validate, migrate, ttl, transient = false } = options;
+  const { join = 'lww', version = 1, validate, migrate, ttl, transient = false, critical = false } = options;
   const bad = (why: string) => new TidemarkError('bad_option', `region '${region.name}': ${why}`);
   if (typeof join !== 'function' && !joins.includes(join))
     throw bad(`join must be a function or one of ${joins.join(', ')}`);
@@ -60,7 +62,7 @@ export function declare(region: RegionState, host: Host, options: RegionOptions<
   }
 
   if (version !== region.version) region.label(region.version);
-  Object.assign(region, { join, version, transient, declared: true });
+  Object.assign(region, { join, version, transient, critical, declared: true });
   const schema = new Schema(region, host, { validate, migrate, ttl });
   region.rules = schema;
   if (typeof join === 'function') {

@@ -1,7 +1,7 @@
 // WHAT is written: the fork, frozen into a signed commit of this writer's chain, and handed to the backend until it is durable. Knows no time.
 import type { Backend, CommitId, Durability } from '../backend';
 import type { Bytes } from '../base/bytes';
-import { toHex } from '../base/bytes';
+import { decodeUtf8, toHex } from '../base/bytes';
 import type { Clock, Crypto } from '../base/seams';
 import type { Identity } from '../identity/identity';
 import type { StampClock } from '../lattice/clock';
@@ -9,11 +9,14 @@ import { encodeBody, type Group } from '../log/entries';
 import { type CommitPayload, encodeLine } from '../log/line';
 import type { CommitInfo, SweepInfo } from './events';
 import type { Fork } from './fork';
+import { type Journal, newestThatFit } from './journal';
 
 interface Commit {
   bytes: Bytes;
   at: CommitId;
   info: SweepInfo;
+  /** Whether it has had its last resort. */
+  issued: boolean;
 }
 
 export interface WriterOptions {
@@ -30,15 +33,20 @@ export interface WriterOptions {
   broken(region: string, key: string, error: Error): void;
   /** A commit is durable. */
   durable(info: SweepInfo): void;
+  journal: Journal | undefined;
+  isCritical(region: string): boolean;
 }
+
+/** More than the signed header of a commit takes in its line, without its heads. */
+const headCharacters = 1000;
 
 export class Writer {
   /** Fresh for every opening, so that no crash makes one index be signed twice. */
   readonly id: string;
   /** The last durable commit. */
   root: CommitInfo | undefined;
-  /** The oldest frozen part of the fork, once it is encoded: its bytes stay the same however often it is tried. */
-  private commit: Commit | undefined;
+  /** The oldest frozen parts of the fork, as far as they are encoded: their bytes stay the same however often they are tried. */
+  private readonly commits: Commit[] = [];
   /** Set once the backend is not ours any more: an append that comes back late must not be followed by another. */
   stopped: Error | undefined;
   /** Whether the last commit would not survive loss of power. */
@@ -56,7 +64,7 @@ export class Writer {
   async write(durability: Durability): Promise<void> {
     const { fork } = this.options;
     // What failed before goes first, so that all that was written meanwhile can be one commit.
-    if (this.commit) await this.append(fork.frozen.length, durability);
+    if (this.commits.length > 0) await this.append(fork.frozen.length, durability);
     if (!fork.freeze() && this.relaxed && durability === 'strict') fork.barrier();
     await this.append(fork.frozen.length, durability);
   }
@@ -64,39 +72,64 @@ export class Writer {
   private async append(parts: number, durability: Durability): Promise<void> {
     for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
       if (this.stopped) throw this.stopped;
-      const commit = this.next();
+      const commit = this.commits[0] ?? this.encode();
       await this.options.backend.append(commit.bytes, commit.at, durability);
       this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
       // Unless writeNow() has been here meanwhile.
-      if (this.commit === commit) this.settle();
+      if (this.commits[0] === commit) this.settle();
     }
   }
 
-  /** Everything, in this turn, for a process that is going. @throws what the backend throws; what was not written stays. */
+  /**
+   * Everything, in this turn, for a process or page that is going. What the backend can only promise stays unsaved until it is written in the
+   * usual way; the journal has it until then. @throws what the backend throws, where there is no journal; what was not written stays.
+   */
   writeNow(): void {
-    const { backend, fork } = this.options;
+    const { backend, fork, journal } = this.options;
     if (!backend.appendNow) return;
     fork.freeze();
-    while (fork.frozen.length > 0) {
-      const commit = this.next();
-      backend.appendNow(commit.bytes, commit.at);
-      this.settle();
+    const parts = fork.frozen.length;
+    for (let place = 0; place < fork.frozen.length; ) {
+      // What fits is parted from the rest once; the rest is one commit.
+      const commit = this.commits[place] ?? this.encode(fork.frozen.length > parts ? undefined : journal?.room);
+      if (!commit.issued) {
+        journal?.write(commit.at, commit.bytes, commit.info.entries);
+        try {
+          const promise = backend.appendNow(commit.bytes, commit.at);
+          if (!promise) {
+            this.settle();
+            continue;
+          }
+          promise.catch(() => undefined); // it is written in the usual way, too
+          commit.issued = true;
+        } catch (error) {
+          if (!journal) throw error;
+        }
+      }
+      place++;
     }
   }
 
-  /** Encodes and signs the oldest frozen part, once and for all. */
-  private next(): Commit {
-    if (this.commit) return this.commit;
-    const { crypto, identity, stamps, fork, venue, clock } = this.options;
+  /**
+   * Encodes and signs the oldest frozen part that is not encoded yet, once and for all.
+   * @param room characters; what does not fit becomes a part of its own.
+   */
+  private encode(room = Number.POSITIVE_INFINITY): Commit {
+    const { crypto, identity, stamps, fork, venue, clock, isCritical } = this.options;
+    const place = this.commits.length;
     const time = stamps.latest;
-    const { entries } = fork.frozen[0]!;
-    const groups = fork.encode(time);
-    let body: Bytes;
-    try {
-      body = encodeBody(groups);
-    } catch {
-      body = encodeBody(groups.map((group) => this.withoutBroken(group)));
+    let groups = fork.encode(place, time);
+    let body = this.encodeBody(groups);
+    const roomForBody = room - headCharacters - 2 * JSON.stringify(this.heads).length;
+    if (body.length > roomForBody && decodeUtf8(body).length > roomForBody) {
+      const kept = newestThatFit(groups, isCritical, roomForBody);
+      if (kept.size > 0) {
+        fork.split(place, kept);
+        groups = fork.encode(place, time);
+        body = this.encodeBody(groups);
+      }
     }
+    const { entries } = fork.frozen[place]!;
     const count = groups.reduce((sum, group) => sum + group.entries.length, 0);
     const { id: writer, index, prev, heads } = this;
     const payload = {
@@ -114,8 +147,18 @@ export class Writer {
     this.prev = hash;
     this.heads = {};
     const at = { writer, index, hash };
-    this.commit = { bytes, at, info: { ...at, time, entries, bytes: bytes.length, tookMs: clock.elapsed() } };
-    return this.commit;
+    const info = { ...at, time, entries, bytes: bytes.length, tookMs: clock.elapsed() };
+    const commit = { bytes, at, info, issued: false };
+    this.commits.push(commit);
+    return commit;
+  }
+
+  private encodeBody(groups: Group[]): Bytes {
+    try {
+      return encodeBody(groups);
+    } catch {
+      return encodeBody(groups.map((group) => this.withoutBroken(group)));
+    }
   }
 
   /** A value that was changed in place after set() may be no JSON any more: that costs the entry, not everybody's sweep. */
@@ -143,8 +186,8 @@ export class Writer {
   }
 
   private settle(): void {
-    const { info } = this.commit!;
-    this.commit = undefined;
+    const { info } = this.commits.shift()!;
+    this.options.journal?.settled(info);
     this.options.fork.settle();
     info.tookMs = this.options.clock.elapsed() - info.tookMs;
     this.root = { writer: info.writer, index: info.index, hash: info.hash, time: info.time };

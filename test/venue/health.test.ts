@@ -22,6 +22,7 @@ describe('health', () => {
       lastFailure: undefined,
       lock: 'shared',
       usage: undefined,
+      journal: { available: false, bytes: 0, unfit: 0 },
       recovery: {
         checkpoint: 0,
         fellBack: false,
@@ -31,6 +32,8 @@ describe('health', () => {
         damage: [],
         holes: [],
         quarantined: [],
+        evicted: false,
+        rolledBack: false,
         notes: [],
         tookMs: 0,
       },
