@@ -21,7 +21,12 @@ export function startProfile(): () => void {
   };
 }
 
-function bySelfTime({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): string[] {
+/** The first lines of a table. */
+export function bySelfTime({
+  nodes,
+  samples = [],
+  timeDeltas = [],
+}: Pick<Profiler.Profile, 'nodes' | 'samples' | 'timeDeltas'>): string[] {
   const names = new Map(
     nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       const file = url.replace(/^.*\//, '');

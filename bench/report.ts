@@ -6,7 +6,7 @@ import { findContestant } from './contestants';
 import type { Column, Goal, Results, Workload } from './workload';
 
 export interface Measured {
-  readonly workload: Workload;
+  readonly workload: Pick<Workload, 'name' | 'title' | 'about' | 'columns'>;
   readonly results: Results;
   readonly goals: readonly Goal[];
 }
@@ -102,15 +102,24 @@ function versions(): string[] {
   ];
 }
 
-/** bench/RESULTS.md. */
-export function document(all: readonly Measured[], about: { date: string; machine: string }): string {
-  return `# Results
+export interface About {
+  readonly title: string;
+  readonly command: string;
+  readonly date: string;
+  readonly machine: string;
+  /** What a measurement has to itself. */
+  readonly how: string;
+}
 
-Written by \`npm run bench\` on ${about.date}. Medians, and in brackets the least and the most of all rounds.
-Each measurement is a fresh process; the rows of a table take turns, so that a slow minute of the machine hits all alike. Ratios are made
+/** bench/RESULTS.md, bench/BROWSER.md. */
+export function document(all: readonly Measured[], { title, command, date, machine, how }: About): string {
+  return `# ${title}
+
+Written by \`${command}\` on ${date}. Medians, and in brackets the least and the most of all rounds.
+${how}; the rows of a table take turns, so that a slow minute of the machine hits all alike. Ratios are made
 round by round. Trust ratios and counts, not single times.
 
-${about.machine}
+${machine}
 
 ## Goals
 
