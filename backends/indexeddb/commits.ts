@@ -1,0 +1,115 @@
+// Commits in the database: one in parts, each a record [writer, index, part], and logs made of what was found. Knows
+// nothing of connections; what is damaged is handed on as it is.
+import { type Bytes, concatBytes, type StoredLog, type VersionVector } from '../../src/backend';
+import { bytesOf, commitPartBytes, readRecords, under } from './records';
+
+export type CommitStore = 'commits' | 'last';
+
+interface Place {
+  readonly writer: string;
+  readonly index: number;
+}
+
+export interface FoundCommit extends Place {
+  readonly store: CommitStore;
+  /** Its parts, as far as they are there. */
+  readonly bytes: Bytes;
+}
+
+export const covers = (vector: VersionVector | undefined, { writer, index }: Place): boolean =>
+  (vector?.[writer] ?? -1) >= index;
+
+/** Copies: a value is a whole buffer, and what is stored must not be what surrounds the commit. */
+export function putCommit(tx: IDBTransaction, store: CommitStore, { writer, index }: Place, commit: Bytes): void {
+  for (let at = 0, part = 0; at < commit.length; at += commitPartBytes, part++) {
+    tx.objectStore(store).put(commit.slice(at, at + commitPartBytes).buffer, [writer, index, part]);
+  }
+}
+
+export function removeCommit(tx: IDBTransaction, store: CommitStore, { writer, index }: Place): void {
+  tx.objectStore(store).delete(under([writer, index]));
+}
+
+/** The commits in a range of keys. */
+export async function readCommits(
+  tx: IDBTransaction,
+  store: CommitStore,
+  range: IDBKeyRange = under([]),
+): Promise<FoundCommit[]> {
+  const found: (Place & { store: CommitStore; parts: Bytes[] })[] = [];
+  for (const [key, value] of await readRecords(tx.objectStore(store), range)) {
+    const [writer, index, part] = key as unknown[];
+    if (typeof writer !== 'string' || typeof index !== 'number' || typeof part !== 'number') continue;
+    const last = found.at(-1);
+    if (last?.writer === writer && last.index === index) last.parts.push(bytesOf(value));
+    else found.push({ store, writer, index, parts: [bytesOf(value)] });
+  }
+  return found.map(({ parts, ...commit }) => ({ ...commit, bytes: concatBytes(parts) }));
+}
+
+/** What a log needs to be changed. */
+export interface LogStore {
+  readonly name: string;
+  readonly generation: number;
+  change(stores: readonly CommitStore[], issue: (tx: IDBTransaction) => void): Promise<void>;
+  quarantine(bytes: Bytes, why: string): Promise<unknown>;
+}
+
+const slabBytes = 1024 * 1024;
+
+/** A log of commits that are in memory: there is no more of them than one would have been replaced by a checkpoint. */
+export function storedLog(
+  found: readonly FoundCommit[],
+  { name, generation, change, quarantine }: LogStore,
+): StoredLog {
+  let commits = found.map((commit, at) => {
+    const { bytes } = commit;
+    const ended = bytes.at(-1) === 10 || (bytes.length > 0 && at === found.length - 1);
+    // What is damaged must not run into the next line.
+    return ended ? commit : { ...commit, bytes: concatBytes([bytes, new Uint8Array([10])]) };
+  });
+  let whole = concatBytes(commits.map(({ bytes }) => bytes));
+
+  async function cut(size: number): Promise<void> {
+    const kept: FoundCommit[] = [];
+    const changed: FoundCommit[] = [];
+    let left = size;
+    for (const commit of commits) {
+      const bytes = commit.bytes.slice(0, Math.max(0, left));
+      left -= commit.bytes.length;
+      if (bytes.length > 0) kept.push({ ...commit, bytes });
+      if (bytes.length < commit.bytes.length) changed.push({ ...commit, bytes });
+    }
+    await change(
+      changed.map(({ store }) => store),
+      (tx) => {
+        for (const { store, bytes, ...at } of changed) {
+          removeCommit(tx, store, at);
+          putCommit(tx, store, at, bytes);
+        }
+      },
+    );
+    commits = kept;
+    whole = whole.slice(0, size);
+  }
+
+  return {
+    name,
+    generation,
+    cut,
+    get size() {
+      return whole.length;
+    },
+    async *stream() {
+      for (let at = 0; at < whole.length; at += slabBytes) yield whole.slice(at, at + slabBytes);
+    },
+    async read(offset, length) {
+      if (offset < 0 || offset + length > whole.length) throw new RangeError(`${name} ends at ${whole.length}`);
+      return whole.slice(offset, offset + length);
+    },
+    async retire(why) {
+      await quarantine(whole, why);
+      await cut(0);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+// The connection to the database: opened with a time-out, given up when it is in others' way, lost or broken, and opened again
+// when it is needed next. Knows nothing of what is written over it.
+import { TidemarkError } from '../../src/backend';
+import { type StoreName, storeNames } from './records';
+
+export interface ConnectionOptions {
+  readonly factory?: IDBFactory;
+  /** How long one attempt to open the database may take: some engines never answer the first one. */
+  readonly openMs?: number;
+  readonly openTries?: number;
+}
+
+/** What was under way may have happened or not. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+}
+
+export interface Connection {
+  /** The open connection, if there is one. */
+  readonly db: IDBDatabase | undefined;
+  /**
+   * Does it on the open connection, in this turn; without one, or when it fails there, on a fresh one.
+   * @param tries 1: not again when it fails.
+   */
+  run<T>(work: (db: IDBDatabase) => Promise<T>, tries?: 1 | 2): Promise<T>;
+  /** Does it on the open connection. What fails here says nothing of the connection. */
+  on<T>(db: IDBDatabase, work: (db: IDBDatabase) => Promise<T>): Promise<T>;
+  /** Takes a fresh one the next time; what is under way on this one is given up. */
+  drop(db: IDBDatabase): void;
+  close(): void;
+}
+
+/** What the database itself has decided: a fresh connection would say the same. */
+const decided = ['QuotaExceededError', 'ConstraintError'];
+
+/** Rejects when it takes too long; what comes then is handed to `late`. */
+export function within<T>(ms: number, what: string, work: Promise<T>, late: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const timer = setTimeout(() => {
+      over = true;
+      reject(new DOMException(`${what} took more than ${ms} ms`, 'TimeoutError'));
+    }, ms);
+    work.then((value) => (over ? late(value) : resolve(value)), reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** @param fill is called in the transaction that creates the database. */
+export function connect(
+  name: string,
+  { factory, openMs = 5000, openTries = 3 }: ConnectionOptions,
+  fill: (meta: IDBObjectStore) => void,
+): Connection {
+  let current: IDBDatabase | undefined;
+  let opening: Promise<IDBDatabase> | undefined;
+  let closed = false;
+  let stopOpening: ((error: Error) => void) | undefined;
+  const underWay = new Set<{ of: IDBDatabase; reject(error: Error): void }>();
+
+  const request = () =>
+    new Promise<IDBDatabase>((resolve, reject) => {
+      // Where it is forbidden, merely asking for it may throw.
+      const asked = (factory ?? globalThis.indexedDB).open(name, 1);
+      asked.onupgradeneeded = () => {
+        for (const store of storeNames) asked.result.createObjectStore(store);
+        fill(asked.transaction!.objectStore('meta' satisfies StoreName));
+      };
+      asked.onsuccess = () => resolve(asked.result);
+      asked.onerror = () => reject(asked.error);
+    });
+
+  function adopt(db: IDBDatabase): IDBDatabase {
+    if (closed || !storeNames.every((store) => db.objectStoreNames.contains(store))) {
+      db.close();
+      throw new DOMException(closed ? 'closed meanwhile' : 'it is the database of another program', 'NotFoundError');
+    }
+    // Somebody deletes the database: not to be held up. What was issued is still done.
+    db.onversionchange = () => {
+      if (current === db) current = undefined;
+      db.close();
+    };
+    db.onclose = () => drop(db);
+    current = db;
+    return db;
+  }
+
+  async function open(): Promise<IDBDatabase> {
+    const stopped = new Promise<never>((_, reject) => {
+      stopOpening = reject;
+    });
+    for (let tries = 1; ; tries++) {
+      try {
+        const opened = within(openMs, 'opening it', request(), (db) => db.close());
+        opened.then((db) => closed && db.close()).catch(() => {});
+        return adopt(await Promise.race([opened, stopped]));
+      } catch (cause) {
+        if (!closed && tries < openTries) continue;
+        const { name: why = 'Error', message = '' } = cause as Partial<Error>;
+        throw new TidemarkError(
+          'no_storage',
+          `the IndexedDB database '${name}' cannot be opened (${why}: ${message}): allow this site to store data, leave private ` +
+            'browsing, close other tabs of this site and try again, or use another store',
+          { cause: Object.assign(new Error(message, { cause }), { code: why }) },
+        );
+      }
+    }
+  }
+
+  function connected(): Promise<IDBDatabase> {
+    opening ??= open().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  }
+
+  const on = <T>(db: IDBDatabase, work: (db: IDBDatabase) => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const entry = { of: db, reject };
+      underWay.add(entry);
+      (async () => work(db))()
+        .then(resolve, reject)
+        .finally(() => underWay.delete(entry));
+    });
+
+  function drop(db: IDBDatabase): void {
+    if (current === db) current = undefined;
+    db.close();
+    for (const { of, reject } of underWay)
+      if (of === db) reject(new ConnectionLost('the connection to the database was lost'));
+  }
+
+  async function run<T>(work: (db: IDBDatabase) => Promise<T>, tries = 2): Promise<T> {
+    // No await where there is a connection: as the page goes there may be no next turn.
+    const db = current ?? (await connected());
+    try {
+      return await on(db, work);
+    } catch (error) {
+      if (decided.includes((error as Error).name)) throw error;
+      drop(db);
+      if (tries < 2) throw error;
+      return run(work, 1);
+    }
+  }
+
+  return {
+    get db() {
+      return current;
+    },
+    run,
+    on,
+    drop,
+    close() {
+      closed = true;
+      stopOpening?.(new DOMException('closed meanwhile', 'AbortError'));
+      current?.close();
+      current = undefined;
+    },
+  };
+}

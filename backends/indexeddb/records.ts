@@ -1,0 +1,119 @@
+// The object stores, their keys, and how records are written and read: one transaction at a time, which never stays open for
+// anything but its own requests. Knows nothing of connections, and not what commits and checkpoints mean.
+import { wrap } from 'idb';
+import { type Bytes, type Durability, TidemarkError } from '../../src/backend';
+
+/**
+ * The version of the database never changes: an upgrade would have to wait for every other tab. `last` is for what is written as the page
+ * goes: behind other writes in the same object store it would be lost (FACTS.md).
+ */
+export type StoreName = 'commits' | 'last' | 'checkpoint' | 'blobs' | 'meta' | 'quarantine' | 'scratch';
+export const storeNames: readonly StoreName[] = [
+  'commits',
+  'last',
+  'checkpoint',
+  'blobs',
+  'meta',
+  'quarantine',
+  'scratch',
+];
+
+/** Chromium writes a larger value (from about 64 KiB) as a file beside the database, later, and loses it as the page goes. */
+export const commitPartBytes = 32 * 1024;
+
+/** Keys are arrays; anything else in a store is not ours. An empty array sorts after every text and number. */
+export type Key = IDBValidKey[];
+/** Everything under a key, or under the keys from one to the other. */
+export const under = (from: Key, to = from): IDBKeyRange => IDBKeyRange.bound(from, [...to, []]);
+
+/** A transaction that was aborted says why in different places in different engines. */
+function reasonOf(tx: IDBTransaction, target: EventTarget | null): DOMException {
+  const request = target === tx ? null : (target as IDBRequest).error;
+  // What else was under way fails with AbortError, and may be told before the abort itself.
+  if (request && request.name !== 'AbortError') return request;
+  return tx.error ?? request ?? new DOMException('the transaction was aborted, nobody says why', 'AbortError');
+}
+
+/**
+ * One transaction, issued and committed in this turn if `issue` returns no promise; settles whatever becomes of it.
+ * @param issue may only await requests of the transaction.
+ */
+export function write<T>(
+  db: IDBDatabase,
+  stores: readonly StoreName[],
+  durability: Durability,
+  issue: (tx: IDBTransaction) => T | Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const tx = db.transaction(stores, 'readwrite', { durability });
+    let result: T;
+    tx.oncomplete = () => resolve(result);
+    tx.onabort = tx.onerror = ({ target }) => reject(reasonOf(tx, target));
+    const commit = (value: T) => {
+      result = value;
+      tx.commit();
+    };
+    // Without this the half that was issued would be committed.
+    const abort = (error: unknown) => {
+      reject(error);
+      tx.abort();
+    };
+    try {
+      const issued = issue(tx);
+      if (issued instanceof Promise) issued.then(commit).catch(abort).catch(reject);
+      else commit(issued);
+    } catch (error) {
+      abort(error);
+    }
+  });
+}
+
+export type StoredRecord = readonly [key: IDBValidKey, value: unknown];
+
+/** So many are asked for at a time: 32 MiB of parts of commits at most. */
+const batchRecords = 1000;
+
+/** Records in key order. */
+export async function readRecords(store: IDBObjectStore, range: IDBKeyRange): Promise<StoredRecord[]> {
+  const found: StoredRecord[] = [];
+  for (let left = range; ; ) {
+    const [keys, values] = await Promise.all([
+      wrap(store.getAllKeys(left, batchRecords)),
+      wrap(store.getAll(left, batchRecords)),
+    ]);
+    keys.forEach((key, at) => {
+      found.push([key, values[at]]);
+    });
+    if (keys.length < batchRecords) return found;
+    left = IDBKeyRange.bound(keys.at(-1), range.upper, true);
+  }
+}
+
+/** The different texts that keys begin with. */
+export async function firstsOf(store: IDBObjectStore): Promise<string[]> {
+  const found: string[] = [];
+  // From one to the next: there may be thousands of records under each.
+  for (let from: IDBValidKey = []; ; ) {
+    const key: unknown = await wrap(store.getKey(IDBKeyRange.bound(from, [[]], true)));
+    if (key === undefined) return found;
+    const [first] = key as [IDBValidKey];
+    if (typeof first === 'string') found.push(first);
+    from = [first, []];
+  }
+}
+
+/** Bytes of a value as we store it, or of whatever else somebody has put there. */
+export function bytesOf(value: unknown): Bytes {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+  return new TextEncoder().encode(String(value)) as Bytes;
+}
+
+/** `cause.code` is the DOMException's name: its own `code` is a number that says nothing. */
+export function ioError(target: string, doing: string, cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  const { name = 'Error', message = '' } = cause as Partial<Error>;
+  return new TidemarkError('io', `${target}: cannot ${doing}: ${name}: ${message}`, {
+    cause: Object.assign(new Error(message, { cause }), { code: name }),
+  });
+}
