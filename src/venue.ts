@@ -189,7 +189,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
       }
     }
     // After the store: what is in neither was not written yet.
-    const journaled = joiner.journalLogs();
+    const journaled = joiner.journalLogs(stored.venue);
     const recovered = await recover(
       { ...stored, logs: [...logs, ...journaled] },
       { backend, clock, crypto, did: identity.did, trusted, report },

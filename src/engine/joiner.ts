@@ -206,12 +206,12 @@ export class Joiner {
   }
 
   /**
-   * What pages left in their journals as they went away, as logs for an opening to recover. What is of another key, or damaged, goes to
-   * quarantine.
+   * What pages left in their journals as they went away, as logs for an opening to recover. What is of another key or venue, or damaged, goes
+   * to quarantine: it must not have a say in whose store this is.
    */
-  journalLogs(): StoredLog[] {
+  journalLogs(venue: string | undefined): StoredLog[] {
     return this.journalLines().flatMap(({ key, bytes, line }) => {
-      if (line && this.knows(line.kid)) return logOf(`journal of ${line.payload.writer}`, bytes);
+      if (line?.payload.venue === venue && this.knows(line!.kid)) return logOf(`journal of ${line!.payload.writer}`, bytes);
       this.refuse(bytes, notOurs);
       this.state.options.journal!.remove(key);
       return [];

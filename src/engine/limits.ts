@@ -33,6 +33,8 @@ export const checkpointBytesMin = 16 * 1024 * 1024;
 export const logsMax = 100;
 /** A commit that is missing between others of a store that several write is waited for so long before checkpoints cover what follows it. */
 export const holeMs = 24 * 3600 * 1000;
+/** From this size on an asynchronous digest gains more than its turn costs. */
+export const digestBytesMin = 16 * 1024;
 /** How often what is remembered outside the store is brought up to date while sweeps go on. */
 export const markMs = 1000;
 /** Characters of localStorage that the journal of a venue may take, all tabs together: of about 5 Mi that an origin has. */

@@ -1,10 +1,18 @@
 // Reading a store: bytes of logs and checkpoints to lines, each checked by itself. What they mean together is recovery.ts's.
 import type { StoredCheckpoint, StoredLog } from '../backend';
-import { type Bytes, concatBytes } from '../base/bytes';
+import { type Bytes, concatBytes, toBase64url } from '../base/bytes';
 import type { Clock, Crypto } from '../base/seams';
 import { decodeIndex, type RegionMeta } from '../log/checkpoint';
-import { type CheckpointPayload, digestOf, formatVersion, type Line, parseLine, verifyLine } from '../log/line';
-import { sliceMs } from './limits';
+import {
+  type CheckpointPayload,
+  digestOf,
+  formatVersion,
+  type Line,
+  parseLine,
+  splitLine,
+  verifyLine,
+} from '../log/line';
+import { digestBytesMin, sliceMs } from './limits';
 
 interface Tools {
   crypto: Crypto;
@@ -31,7 +39,9 @@ export async function readLog(log: StoredLog, { crypto, clock }: Tools): Promise
   const turn = turns(clock);
   for await (const { bytes, at, ended } of splitLines(log.stream())) {
     read.size = at + bytes.length + (ended ? 1 : 0);
-    const line = ended ? parseLine(crypto, bytes) : undefined;
+    const body = ended && crypto.digest && splitLine(bytes)?.body;
+    const digest = body && body.length > digestBytesMin ? await crypto.digest!(body) : undefined;
+    const line = ended ? parseLine(crypto, bytes, digest) : undefined;
     if (line) read.lines.push({ line, bytes, at });
     else read.bad.push({ bytes: ended ? concatBytes([bytes, newline]) : bytes, at });
     await turn();
@@ -46,12 +56,19 @@ export async function readCheckpoint(
   file: StoredCheckpoint,
   { crypto, clock }: Tools,
 ): Promise<ReadCheckpoint | string> {
+  const lines: Bytes[] = [];
+  const digests: Promise<Bytes>[] = [];
   const found: { bytes: Bytes; digest: string }[] = [];
   const turn = turns(clock);
   for await (const { bytes } of splitLines(file.stream())) {
-    found.push({ bytes, digest: digestOf(crypto, bytes) });
+    lines.push(bytes);
+    // Taken while the next ones are read, where the platform can.
+    if (crypto.digest) digests.push(crypto.digest(bytes));
+    else found.push({ bytes, digest: digestOf(crypto, bytes) });
     await turn();
   }
+  for (const [i, digest] of (await Promise.all(digests)).entries())
+    found.push({ bytes: lines[i]!, digest: toBase64url(digest) });
   const last = found.pop();
   const line = last && (parseLine(crypto, last.bytes) as Line<CheckpointPayload> | undefined);
   if (!line || !verifyLine(crypto, line)) return 'its signed last line is missing or does not verify';

@@ -85,16 +85,24 @@ const opening = encodeUtf8('["');
 const middle = encodeUtf8('",');
 const closing = encodeUtf8(']\n');
 const quote = 0x22;
-/**
- * Takes a line (without "\n") apart and checks the body against its header; no signature is verified here.
- * @returns undefined for bytes that are no line, or whose body is not the one that was signed.
- */
-export function parseLine(crypto: Crypto, bytes: Bytes): Line | undefined {
+
+/** Where a line (without "\n") has its JWS and its body. Undefined for bytes that are no line. */
+export function splitLine(bytes: Bytes): { ascii: Bytes; body: Bytes } | undefined {
   if (bytes[0] !== opening[0] || bytes[1] !== quote || bytes.at(-1) !== closing[0]) return undefined;
   const end = bytes.indexOf(quote, 2);
   if (end < 0 || bytes[end + 1] !== middle[1]) return undefined;
-  const ascii = bytes.subarray(2, end);
-  const body = bytes.subarray(end + 2, bytes.length - 1);
+  return { ascii: bytes.subarray(2, end), body: bytes.subarray(end + 2, bytes.length - 1) };
+}
+
+/**
+ * Takes a line (without "\n") apart and checks the body against its header; no signature is verified here.
+ * @param digest the body's SHA-256, if it has been taken already.
+ * @returns undefined for bytes that are no line, or whose body is not the one that was signed.
+ */
+export function parseLine(crypto: Crypto, bytes: Bytes, digest?: Bytes): Line | undefined {
+  const split = splitLine(bytes);
+  if (!split) return undefined;
+  const { ascii, body } = split;
   try {
     const jws = decodeUtf8(ascii);
     const [header, encoded, , ...more] = jws.split('.');
@@ -102,7 +110,7 @@ export function parseLine(crypto: Crypto, bytes: Bytes): Line | undefined {
     if (more.length > 0 || !isPayload(payload)) return undefined;
     if (
       payload.format <= formatVersion &&
-      (payload.length !== body.length || payload.digest !== digestOf(crypto, body))
+      (payload.length !== body.length || payload.digest !== toBase64url(digest ?? crypto.sha256(body)))
     )
       return undefined;
     return { payload, body, kid: kidOf(header!), jws, hash: digestOf(crypto, ascii) };
