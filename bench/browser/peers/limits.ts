@@ -14,15 +14,26 @@ const partsOf = (bytes: Uint8Array): Uint8Array[] =>
     bytes.slice(i * PART_BYTES, (i + 1) * PART_BYTES),
   );
 
-/** Puts so many bytes as one record for each call of durable(). */
+const textOf = (entries: readonly Entry[]): Uint8Array => new TextEncoder().encode(JSON.stringify(entries));
+
+/** So many bytes like those of a commit: Chromium compresses what it stores, so it matters which. */
+function bytesLike(entries: readonly Entry[], length: number): Uint8Array {
+  const text = textOf(entries);
+  return Uint8Array.from({ length }, (_, i) => text[i % text.length]!);
+}
+
+/** Puts as many bytes as a commit of the entries has as one record. */
 export const rawPut: Contestant = {
   async open(database, { bytes, strict, parts }) {
     const db = await openDatabase(database, store);
-    const whole = new Uint8Array(bytes!).fill(97);
-    const records = parts ? partsOf(whole) : [whole];
+    let records: readonly Uint8Array[] = [];
     let key = 0;
     return {
       ...nothing,
+      writeAll(entries) {
+        const whole = bytesLike(entries, bytes!);
+        records = parts ? partsOf(whole) : [whole];
+      },
       async durable() {
         const transaction = db.transaction(store, 'readwrite', { durability: strict ? 'strict' : 'relaxed' });
         for (const record of records) transaction.objectStore(store).put(record, key++);
@@ -38,8 +49,8 @@ export const rawPut: Contestant = {
 export const rawLeave: Contestant = {
   async open(database, { bytes }) {
     const db = await openDatabase(database, store);
-    const text = 'a'.repeat(bytes!);
-    const records = partsOf(new Uint8Array(bytes!).fill(97));
+    let text = '';
+    let records: readonly Uint8Array[] = [];
     addEventListener('beforeunload', () => {
       localStorage.setItem(database, text);
       const transaction = db.transaction(store, 'readwrite', { durability: 'relaxed' });
@@ -47,13 +58,17 @@ export const rawLeave: Contestant = {
         transaction.objectStore(store).put(record, i);
       });
       transaction.commit();
-      localStorage.removeItem(database);
     });
-    return nothing;
+    return {
+      ...nothing,
+      writeAll(entries) {
+        const whole = bytesLike(entries, bytes!);
+        text = new TextDecoder().decode(whole);
+        records = partsOf(whole);
+      },
+    };
   },
 };
-
-const textOf = (entries: readonly Entry[]): Uint8Array => new TextEncoder().encode(JSON.stringify(entries));
 
 /** A limit of opening: fetches what was prepared and makes of it what is to be read. */
 const rawRead = (

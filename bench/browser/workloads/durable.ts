@@ -2,6 +2,7 @@
 import { median } from '../../stats';
 import { atMost, type Goal, type Results, type Row, type Sample } from '../../workload';
 import type { Contestant } from '../contestant';
+import { openFilled } from '../filled';
 import { quiet, Ticker } from '../ticker';
 import { type Page, peers, type Workload } from '../workload';
 
@@ -12,9 +13,7 @@ const RAW_RATIO_MAX = 1.5;
 
 async function makeDurable(contestant: Contestant, page: Page, options: Row['options']): Promise<Sample> {
   const { entries = 0, repeats = 0 } = options;
-  const store = await contestant.open(page.database, { ...options, writes: 1 });
-  store.writeAll(await page.entries(0, KEYS, 0));
-  await store.durable();
+  const store = await openFilled(contestant, page, options, KEYS);
   const [writing, held, longest, taken]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (let i = -WARM_UP; i < repeats * 2; i++) {
     const changed = await page.entries(0, entries, i + 3);
@@ -37,7 +36,7 @@ async function makeDurable(contestant: Contestant, page: Page, options: Row['opt
   const bytes = store.bytesWritten?.() ?? options.bytes;
   await store.close();
   return {
-    writing: median(writing),
+    ...(options.bytes === undefined && { writing: median(writing) }),
     held: median(held),
     longest: median(longest),
     taken: median(taken),

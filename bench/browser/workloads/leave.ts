@@ -2,6 +2,7 @@
 // order in which listeners are called.
 import type { Row, Sample } from '../../workload';
 import type { Contestant } from '../contestant';
+import { openFilled } from '../filled';
 import { quiet } from '../ticker';
 import { type Page, peers, type Workload } from '../workload';
 
@@ -18,11 +19,9 @@ async function leave(contestant: Contestant, page: Page, options: Row['options']
   };
   // Of two on one target the capturing one is first, and then the one that was there first.
   for (const name of events) addEventListener(name, begin, true);
-  const store = await contestant.open(page.database, options);
-  if (options.used) {
-    store.writeAll(await page.entries(0, KEYS, 0));
-    await store.durable();
-  }
+  const store = options.used
+    ? await openFilled(contestant, page, options, KEYS)
+    : await contestant.open(page.database, options);
   const changed = await page.entries(0, options.entries!, 1);
   await quiet();
   for (const name of events)

@@ -1,26 +1,16 @@
 // Opening what is stored, on a fresh page, to the first value.
 import { atMost, type Goal, type Row, type Sample } from '../../workload';
 import type { Contestant } from '../contestant';
+import { openFilled } from '../filled';
 import { quiet } from '../ticker';
 import { type Page, peers, type Workload } from '../workload';
 
 const RAW_RATIO_MAX = 1.5;
-const AT_ONCE = 10_000;
 /** They read one value without the others; what they need to have them all is another row. */
 const readOne = ['idb-keyval', 'dexie', 'localforage'];
 
 async function fill(contestant: Contestant, page: Page, options: Row['options']): Promise<Sample> {
-  const entries = await page.entries(0, options.size!, 0);
-  if (contestant.prepare) {
-    await contestant.prepare(page.database, entries, options);
-    return {};
-  }
-  const store = await contestant.open(page.database, { ...options, writes: 1 });
-  for (let i = 0; i < entries.length; i += AT_ONCE) {
-    store.writeAll(entries.slice(i, i + AT_ONCE));
-    await store.durable();
-  }
-  await store.close();
+  await (await openFilled(contestant, page, options, options.size!)).close();
   return {};
 }
 
