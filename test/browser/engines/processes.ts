@@ -1,0 +1,93 @@
+// Processes that tests start: each in a group of its own, so that all of it can be ended by number, also when a test has
+// failed. Knows /proc, and no browser.
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { until } from './engine';
+
+/** Pids of the groups' first processes. */
+const running = new Set<number>();
+process.on('exit', () => {
+  for (const pid of running) killGroup(pid);
+});
+
+/** Sees to it that the group of this process does not outlive us. */
+export function watch(child: ChildProcess): number {
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${child.spawnfile} did not start`);
+  running.add(pid);
+  return pid;
+}
+
+export async function start(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
+  const child = spawn(command, args, { stdio: 'ignore', ...options, detached: true });
+  await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+  watch(child);
+  return child;
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // nobody is left
+  }
+}
+
+/** Kills the group; resolves when none of it runs any more. */
+export async function kill(pid: number): Promise<void> {
+  const group = processes().filter((one) => one.group === pid);
+  killGroup(pid);
+  await until('the processes are gone', () => {
+    const alive = new Map(processes().map((one) => [one.pid, one]));
+    return group.every((one) => alive.get(one.pid)?.started !== one.started);
+  });
+  running.delete(pid);
+}
+
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** Clock ticks that it has had a processor. */
+  readonly ticks: number;
+  readonly started: string;
+  readonly command: string;
+}
+
+/** All processes that run; those that only wait for their parent to ask are not among them. */
+function processes(): Process[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const [state, parent, group, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // proc(5), from field 3
+      if (state === 'Z' || state === 'X') return [];
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      const ticks = Number(rest[8]) + Number(rest[9]);
+      return [{ pid: Number(name), parent: Number(parent), group: Number(group), ticks, started: rest[16]!, command }];
+    } catch {
+      return []; // ended meanwhile
+    }
+  });
+}
+
+/**
+ * Which process of a browser a tab lives in, where the driver does not say: the one that works while the tab works.
+ * @param spin keeps the tab busy for half a second
+ */
+export async function busiest(browser: number, pattern: RegExp, spin: () => Promise<unknown>): Promise<number> {
+  const below = (all: Process[]): Process[] => {
+    const inside = new Set([browser]);
+    for (const pid of inside) for (const one of all) if (one.parent === pid) inside.add(one.pid);
+    return all.filter(({ pid, command }) => inside.has(pid) && pattern.test(command));
+  };
+  const before = new Map(below(processes()).map(({ pid, ticks }) => [pid, ticks]));
+  await spin();
+  const worked = below(processes()).map(({ pid, ticks }) => ({ pid, ticks: ticks - (before.get(pid) ?? 0) }));
+  const [most] = worked.sort((a, b) => b.ticks - a.ticks);
+  if (!most) throw new Error(`no process of ${browser} looks like ${pattern}`);
+  return most.pid;
+}
+
+/** An expression that keeps its page busy for half a second. */
+export const spinning = '(() => { const end = performance.now() + 500; while (performance.now() < end); })()';

@@ -1,0 +1,60 @@
+// What the tests in browsers stand on: the engines that there are, each with a browser of its own and the served pages.
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { type Browser, type Engine, enginesOf, type Tab, until } from './engines';
+import { type Site, serve } from './site';
+
+export const engines = enginesOf(inject('engines'));
+
+export interface Stage {
+  readonly engine: Engine;
+  readonly browser: Browser;
+  readonly site: Site;
+}
+
+/** Registers tests once for each engine; with one browser for all of them, started before and ended after. */
+export function inEach(what: string, register: (stage: Stage) => void, only: readonly Engine[] = engines): void {
+  for (const engine of only) {
+    describe(`${engine.version}: ${what}`, () => {
+      let browser: Browser;
+      let site: Site;
+      beforeAll(async () => {
+        site = await serve(inject('site'));
+        browser = await engine.launch();
+      }, 180_000);
+      afterAll(async () => {
+        await browser?.close();
+        site?.close();
+      });
+      register({
+        engine,
+        get browser() {
+          return browser;
+        },
+        get site() {
+          return site;
+        },
+      });
+    });
+  }
+}
+
+type Remote<Page> = {
+  [Name in keyof Page]: Page[Name] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Awaited<Result>>
+    : never;
+};
+
+/** What the page in a tab offers to tests (window.tidemarkTest), as soon as it does. */
+export const pageIn = <Page>(tab: Tab): Remote<Page> =>
+  new Proxy({} as Remote<Page>, {
+    get:
+      (_, name) =>
+      async (...args: unknown[]) => {
+        await until('the page is there', () => tab.evaluate<boolean>('"tidemarkTest" in globalThis'));
+        return tab.evaluate(`tidemarkTest.${String(name)}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`);
+      },
+  });
+
+/** Waits until the tab has arrived at an address. */
+export const arrived = (tab: Tab, url: string): Promise<boolean> =>
+  until(`the tab is at ${url}`, async () => (await tab.evaluate('location.href')) === url);
