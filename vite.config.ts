@@ -16,6 +16,7 @@ export default defineConfig({
         node: 'src/node.ts',
         browser: 'src/browser.ts',
         backend: 'src/backend.ts',
+        indexeddb: 'backends/indexeddb/index.ts',
         memory: 'backends/memory.ts',
         testing: 'src/testing.ts',
         cli: 'src/cli/main.ts',

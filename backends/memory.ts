@@ -136,12 +136,19 @@ export function memoryBackend(store?: MemoryStore): Backend {
     );
   }
 
-  async function make(lines: AsyncIterable<Bytes>, vector: VersionVector): Promise<StoredCheckpoint | undefined> {
+  async function make(
+    lines: AsyncIterable<Bytes>,
+    vector: VersionVector,
+    replaces: number,
+  ): Promise<StoredCheckpoint | undefined> {
     const pieces: Bytes[] = [];
     for await (const piece of lines) pieces.push(piece.slice());
     const [standing] = mine.checkpoints;
-    if (Object.entries(standing?.covers ?? {}).some(([writer, index]) => !covers(vector, { writer, index })))
-      return undefined;
+    // Made from the standing one it has what that has, also of writers that it does not name any more.
+    const missing = Object.entries(standing?.covers ?? {}).some(
+      ([writer, index]) => !covers(vector, { writer, index }),
+    );
+    if (missing && replaces !== standing!.generation) return undefined;
     const next = { generation: ++mine.generation, bytes: concatBytes(pieces), covers: { ...vector } };
     if (store) mine.checkpoints = standing ? [next, standing] : [next];
     for (const commit of mine.lines.values())
@@ -193,8 +200,8 @@ export function memoryBackend(store?: MemoryStore): Backend {
 
     appendNow: put,
 
-    checkpoint(lines, vector) {
-      const made = make(lines, vector);
+    checkpoint(lines, vector, replaces) {
+      const made = make(lines, vector, replaces);
       making = made.catch(() => {});
       return made;
     },

@@ -109,7 +109,7 @@ export interface Backend {
    * older goes. When `lines` throws, or anything fails, it rejects and nothing has changed.
    * @param lines its bytes, in order, in pieces of any size.
    * @param covers what it covers. @param replaces the generation that it was made from, 0 for none.
-   * @returns the new one; undefined if another writer's newer one stands.
+   * @returns the new one; undefined if another writer's stands that covers what this one does not, unless this one was made from it.
    */
   checkpoint(
     lines: AsyncIterable<Bytes>,

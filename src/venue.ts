@@ -195,6 +195,11 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
       { backend, clock, crypto, did: identity.did, trusted, report },
     );
     await engine.load(recovered, stored.venue ?? proposed);
+    if (mark?.venue === engine.venue && !report.evicted) {
+      const { writer, index } = mark.root;
+      const [found] = joiner.covers.get(writer) ?? recovered.base?.line.payload.covers[writer] ?? [-1];
+      report.rolledBack = found < index;
+    }
     await platform.saveSeed?.();
     if (journaled.length > 0) await joiner.settleJournal(recovered.commits);
     loaded = true;
@@ -203,10 +208,6 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     stopListening?.();
     await backend.close().catch(() => undefined);
     throw error;
-  }
-  if (mark?.venue === engine.venue && !report.evicted) {
-    const { writer, index } = mark.root;
-    report.rolledBack = (joiner.covers.get(writer)?.[0] ?? -1) < index;
   }
   report.tookMs = clock.elapsed() - began;
   for (const { where, what } of report.damage) logger.warn(`${backend.target}: ${where}: ${what}; see docs/recovery`);

@@ -10,7 +10,7 @@ import { type CheckpointPayload, encodeLine } from '../log/line';
 import { CheckpointBuilder } from './checkpoint';
 import type { DetachedFork } from './detached';
 import type { Events, FailureInfo } from './events';
-import { checkpointBytesMin, coversMax, logsMax, tombstoneMs } from './limits';
+import { checkpointBytesMin, logsMax, tombstoneMs } from './limits';
 import type { RegionState } from './region';
 import type { Sweeper } from './sweeper';
 import type { Writer } from './writer';
@@ -149,11 +149,11 @@ export class Checkpointer {
     counts.checkpoints++;
     writer.covered(covers);
     // Writers that have not written since need not be named in the next one: by then their commits are gone. Where others write,
-    // too, the next one must name what this one does, to be seen to cover it; but not for ever.
-    for (const [id, [index]] of [...standing]) {
-      const old = exclusive ? covers[id]?.[0] === index : standing.size > coversMax;
-      if (old && id !== writer.id) standing.delete(id);
-    }
+    // too, the next one must name what this one does, to be seen to cover it.
+    if (exclusive)
+      for (const [id, [index]] of [...standing]) {
+        if (id !== writer.id && covers[id]?.[0] === index) standing.delete(id);
+      }
     const { chunks, copied } = builder;
     events.emit('checkpoint', {
       generation: made.generation,

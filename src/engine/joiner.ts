@@ -14,7 +14,7 @@ import { columnEntry } from './base';
 import type { Events, FailureInfo } from './events';
 import type { Host } from './host';
 import type { Journal } from './journal';
-import { holeMs } from './limits';
+import { coversMax, holeMs } from './limits';
 import { newline, type ReadCheckpoint, readCheckpoint, readLog, turns } from './reading';
 import type { RecoveryReport } from './recovery';
 import type { RegionState } from './region';
@@ -71,6 +71,11 @@ export class Joiner {
 
   coverAll(covers: Covers): void {
     for (const [writer, [index, hash]] of Object.entries(covers)) this.cover(writer, index, hash);
+    // The commits of those that wrote longest ago go with the next checkpoint: nobody will ask for them.
+    for (const writer of this.covers.keys()) {
+      if (this.covers.size <= coversMax) break;
+      this.covers.delete(writer);
+    }
   }
 
   get known(): VersionVector {
@@ -211,7 +216,8 @@ export class Joiner {
    */
   journalLogs(venue: string | undefined): StoredLog[] {
     return this.journalLines().flatMap(({ key, bytes, line }) => {
-      if (line?.payload.venue === venue && this.knows(line!.kid)) return logOf(`journal of ${line!.payload.writer}`, bytes);
+      if (line?.payload.venue === venue && this.knows(line!.kid))
+        return logOf(`journal of ${line!.payload.writer}`, bytes);
       this.refuse(bytes, notOurs);
       this.state.options.journal!.remove(key);
       return [];

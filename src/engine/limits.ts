@@ -39,7 +39,7 @@ export const digestBytesMin = 16 * 1024;
 export const markMs = 1000;
 /** Characters of localStorage that the journal of a venue may take, all tabs together: of about 5 Mi that an origin has. */
 export const journalBytesDefault = 1024 * 1024;
-/** Writers named in a checkpoint of a store that others write, too: each opening is one. The others have not written for as many openings. */
+/** Writers that an opening of a store that others write, too, goes on naming in its checkpoints: each opening is one. */
 export const coversMax = 1024;
 /** On a store that others write too, a deletion is remembered for so long: a tab frozen longer than this may bring an entry back. */
 export const tombstoneMs = 30 * 24 * 3600 * 1000;
