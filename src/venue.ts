@@ -195,11 +195,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
       { backend, clock, crypto, did: identity.did, trusted, report },
     );
     await engine.load(recovered, stored.venue ?? proposed);
-    if (mark?.venue === engine.venue && !report.evicted) {
-      const { writer, index } = mark.root;
-      const [found] = joiner.covers.get(writer) ?? recovered.base?.line.payload.covers[writer] ?? [-1];
-      report.rolledBack = found < index;
-    }
+    report.rolledBack = mark?.venue === engine.venue && !report.evicted && joiner.lacks(mark.root);
     await platform.saveSeed?.();
     if (journaled.length > 0) await joiner.settleJournal(recovered.commits);
     loaded = true;

@@ -60,7 +60,9 @@ export function connect(
   const request = () =>
     new Promise<IDBDatabase>((resolve, reject) => {
       // Where it is forbidden, merely asking for it may throw.
-      const asked = (factory ?? globalThis.indexedDB).open(name, 1);
+      const from = factory ?? globalThis.indexedDB;
+      if (!from) throw new DOMException('there is none here', 'NotSupportedError');
+      const asked = from.open(name, 1);
       asked.onupgradeneeded = () => {
         for (const store of storeNames) asked.result.createObjectStore(store);
         fill(asked.transaction!.objectStore('meta' satisfies StoreName));
@@ -70,9 +72,9 @@ export function connect(
     });
 
   function adopt(db: IDBDatabase): IDBDatabase {
-    if (closed || !storeNames.every((store) => db.objectStoreNames.contains(store))) {
+    if (!storeNames.every((store) => db.objectStoreNames.contains(store))) {
       db.close();
-      throw new DOMException(closed ? 'closed meanwhile' : 'it is the database of another program', 'NotFoundError');
+      throw new DOMException('it is the database of another program', 'NotFoundError');
     }
     // Somebody deletes the database: not to be held up. What was issued is still done.
     db.onversionchange = () => {
@@ -85,16 +87,11 @@ export function connect(
   }
 
   async function open(): Promise<IDBDatabase> {
-    const stopped = new Promise<never>((_, reject) => {
-      stopOpening = reject;
-    });
     for (let tries = 1; ; tries++) {
       try {
-        const opened = within(openMs, 'opening it', request(), (db) => db.close());
-        opened.then((db) => closed && db.close()).catch(() => {});
-        return adopt(await Promise.race([opened, stopped]));
+        return adopt(await within(openMs, 'opening it', request(), (db) => db.close()));
       } catch (cause) {
-        if (!closed && tries < openTries) continue;
+        if (tries < openTries && !closed) continue;
         const { name: why = 'Error', message = '' } = cause as Partial<Error>;
         throw new TidemarkError(
           'no_storage',

@@ -26,17 +26,9 @@ export type Key = IDBValidKey[];
 /** Everything under a key, or under the keys from one to the other. */
 export const under = (from: Key, to = from): IDBKeyRange => IDBKeyRange.bound(from, [...to, []]);
 
-/** A transaction that was aborted says why in different places in different engines. */
-function reasonOf(tx: IDBTransaction, target: EventTarget | null): DOMException {
-  const request = target === tx ? null : (target as IDBRequest).error;
-  // What else was under way fails with AbortError, and may be told before the abort itself.
-  if (request && request.name !== 'AbortError') return request;
-  return tx.error ?? request ?? new DOMException('the transaction was aborted, nobody says why', 'AbortError');
-}
-
 /**
- * One transaction, issued and committed in this turn if `issue` returns no promise; settles whatever becomes of it.
- * @param issue may only await requests of the transaction.
+ * One transaction, issued and committed in this turn; settles whatever becomes of it.
+ * @param issue may return a promise, if it awaits nothing but requests of the transaction.
  */
 export function write<T>(
   db: IDBDatabase,
@@ -48,22 +40,25 @@ export function write<T>(
     const tx = db.transaction(stores, 'readwrite', { durability });
     let result: T;
     tx.oncomplete = () => resolve(result);
-    tx.onabort = tx.onerror = ({ target }) => reject(reasonOf(tx, target));
-    const commit = (value: T) => {
-      result = value;
-      tx.commit();
-    };
-    // Without this the half that was issued would be committed.
-    const abort = (error: unknown) => {
-      reject(error);
-      tx.abort();
+    tx.onabort = () => reject(tx.error ?? new DOMException('the transaction was aborted, nobody says why', 'AbortError'));
+    // Engines differ in what they tell first. What else was under way fails with AbortError, which says nothing.
+    tx.onerror = ({ target }) => {
+      const { error } = target as IDBRequest;
+      reject((error?.name === 'AbortError' && tx.error) || error);
     };
     try {
       const issued = issue(tx);
-      if (issued instanceof Promise) issued.then(commit).catch(abort).catch(reject);
-      else commit(issued);
+      if (issued instanceof Promise) {
+        issued.then((value) => {
+          result = value;
+        }, reject);
+      } else {
+        result = issued;
+        tx.commit();
+      }
     } catch (error) {
-      abort(error);
+      reject(error);
+      tx.abort(); // without this the half that was issued would be committed
     }
   });
 }

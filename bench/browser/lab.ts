@@ -122,7 +122,7 @@ export class Laboratory implements Lab {
       this.answered = resolve;
       timer = setTimeout(() => resolve({ error: `no answer for ${LONGEST_MS} ms` }), LONGEST_MS);
       this.page
-        .goto(`${this.server.origin}/?${encodeURIComponent(JSON.stringify(whole))}`)
+        .goto(`${this.server.origin}/?${encodeURIComponent(JSON.stringify(whole))}`, { waitUntil: 'commit' })
         .catch((error: Error) => resolve({ error: error.message }));
     });
     clearTimeout(timer);

@@ -1,5 +1,4 @@
 // The bench's page: does one job, which its address names, and sends what it measured. Knows no contestant.
-import type { Sample } from '../workload';
 import type { Entry } from './contestant';
 import { loadContestant } from './contestants';
 import type { Job, Page } from './workload';
@@ -10,8 +9,8 @@ import { set } from './workloads/set';
 
 const job = JSON.parse(decodeURIComponent(location.search.slice(1))) as Job;
 
-const answer = (what: { sample: Sample } | { error: string }): boolean =>
-  navigator.sendBeacon(`/answer?${job.id}`, JSON.stringify(what));
+const LEFT = 'left';
+const send = (answer: string): boolean => navigator.sendBeacon(`/answer?${job.id}`, answer);
 
 const page: Page = {
   database: job.database,
@@ -19,22 +18,22 @@ const page: Page = {
     (
       await fetch(`/entries?${new URLSearchParams({ from: `${from}`, count: `${count}`, round: `${round}` })}`)
     ).json() as Promise<Entry[]>,
-  send: (sample) => answer({ sample }),
+  elsewhere: `/elsewhere${location.search}`,
+  leaveBehind: (sample) => sessionStorage.setItem(LEFT, JSON.stringify({ sample })),
 };
 
-async function work(): Promise<Sample> {
+async function work(): Promise<string> {
+  const left = sessionStorage.getItem(LEFT);
+  sessionStorage.clear();
+  if (left !== null) return left;
   const workload = [set, durable, open, leaving].find(({ name }) => name === job.workload)!;
-  const contestant = await loadContestant(job.contestant);
-  const sample = await workload.run(contestant, page, job.options);
+  const sample = await workload.run(await loadContestant(job.contestant), page, job.options);
   if (!job.keep) {
     for (const { name } of await indexedDB.databases())
       if (name?.includes(job.database)) indexedDB.deleteDatabase(name);
   }
-  return sample;
+  return JSON.stringify({ sample });
 }
 
-try {
-  answer({ sample: await work() });
-} catch (error) {
-  answer({ error: `${(error as Error).stack ?? error}` });
-}
+const answer = await work().catch((error: Error) => JSON.stringify({ error: error.stack ?? error.message }));
+navigator.sendBeacon(`/answer?${job.id}`, answer);

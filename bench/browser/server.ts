@@ -17,7 +17,7 @@ export interface PageServer {
 
 /** A page that these headers isolate has a clock of 5 us instead of 100. */
 const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-const html = (script: string): string => `<!doctype html><meta charset="utf-8"><title>bench</title>${script}`;
+const html = '<!doctype html><meta charset="utf-8"><title>bench</title><script type="module" src="/page.js"></script>';
 
 export async function servePage(
   scripts: ReadonlyMap<string, string>,
@@ -40,8 +40,7 @@ export async function servePage(
     } else if (url.pathname === '/answer') {
       answered(Number(url.search.slice(1)), JSON.parse(await text(request)) as Answer);
       response.writeHead(204).end();
-    } else
-      send(response, 'text/html', html(url.pathname === '/' ? '<script type="module" src="/page.js"></script>' : ''));
+    } else send(response, 'text/html', html);
   }
   const server = createServer((request, response) => {
     serve(request, response).catch((error) => response.writeHead(500).end(`${error}`));

@@ -8,8 +8,10 @@ export interface Page {
   readonly database: string;
   /** Records from `from` on, made outside. `round` gives other contents for the same ones. */
   entries(from: number, count: number, round: number): Promise<Entry[]>;
-  /** For a sample that can only be sent as the page goes. */
-  send(sample: Sample): void;
+  /** An address that sends what this page has left behind. */
+  readonly elsewhere: string;
+  /** For a sample that is only there as the page goes. */
+  leaveBehind(sample: Sample): void;
 }
 
 export interface Workload extends Pick<NodeWorkload, 'name' | 'title' | 'about' | 'columns' | 'judge'> {

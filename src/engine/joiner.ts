@@ -78,6 +78,12 @@ export class Joiner {
     }
   }
 
+  /** Whether a commit that was durable is not there. Unknown, and so not said, of writers that may have been forgotten. */
+  lacks({ writer, index }: { writer: string; index: number }): boolean {
+    const cover = this.covers.get(writer);
+    return cover ? cover[0] < index : this.covers.size < coversMax;
+  }
+
   get known(): VersionVector {
     return Object.fromEntries([...this.covers].map(([writer, [index]]) => [writer, index]));
   }

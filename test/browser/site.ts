@@ -38,6 +38,7 @@ export async function buildSite(): Promise<string> {
     await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(root, 'node_modules', name), join(modules, name));
   }
+  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }');
   await writeFile(join(project, 'main.js'), '');
 
   const make = (names: string[], format: 'es' | 'iife') =>

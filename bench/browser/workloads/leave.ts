@@ -28,10 +28,10 @@ async function leave(contestant: Contestant, page: Page, options: Row['options']
     addEventListener(name, () => {
       taken[name] += performance.now() - began;
       if (name !== events.at(-1)) return;
-      page.send({ ...taken, all: taken.beforeunload + taken.pagehide + taken.visibilitychange });
+      page.leaveBehind({ ...taken, all: taken.beforeunload + taken.pagehide + taken.visibilitychange });
     });
   store.writeAll(changed);
-  location.href = '/elsewhere';
+  location.href = page.elsewhere;
   return new Promise(() => {});
 }
 
