@@ -10,7 +10,6 @@ import { set } from './workloads/set';
 const job = JSON.parse(decodeURIComponent(location.search.slice(1))) as Job;
 
 const LEFT = 'left';
-const send = (answer: string): boolean => navigator.sendBeacon(`/answer?${job.id}`, answer);
 
 const page: Page = {
   database: job.database,
@@ -27,13 +26,14 @@ async function work(): Promise<string> {
   sessionStorage.clear();
   if (left !== null) return left;
   const workload = [set, durable, open, leaving].find(({ name }) => name === job.workload)!;
-  const sample = await workload.run(await loadContestant(job.contestant), page, job.options);
-  if (!job.keep) {
-    for (const { name } of await indexedDB.databases())
-      if (name?.includes(job.database)) indexedDB.deleteDatabase(name);
-  }
-  return JSON.stringify({ sample });
+  return JSON.stringify({ sample: await workload.run(await loadContestant(job.contestant), page, job.options) });
+}
+
+async function forget(): Promise<void> {
+  for (const { name } of await indexedDB.databases()) if (name?.includes(job.database)) indexedDB.deleteDatabase(name);
+  for (const key of Object.keys(localStorage)) if (key.includes(job.database)) localStorage.removeItem(key);
 }
 
 const answer = await work().catch((error: Error) => JSON.stringify({ error: error.stack ?? error.message }));
+if (!job.keep) await forget();
 navigator.sendBeacon(`/answer?${job.id}`, answer);
