@@ -131,6 +131,11 @@ export interface Backend {
   newer?(known: VersionVector): Promise<Pick<Stored, 'checkpoints' | 'logs'>>;
 
   /**
+   * Somebody deleted the store under an open venue, and it was begun anew: what was in it is only in memory now. Returns a function that stops it.
+   */
+  onReset?(listener: () => void): () => void;
+
+  /**
    * The page may be frozen from now on: gives up, in this turn, whatever would be in others' way or keep the platform from
    * keeping the page. Appends that were issued go on. Undone by resume().
    */

@@ -44,6 +44,8 @@ export async function openVenue(options: OpenOptions = {}): Promise<Venue> {
     throw new TidemarkError('bad_option', 'openVenue: `fallback` must be "memory", or left out');
   if (!isBackend(store) && (typeof store !== 'string' || store === ''))
     throw new TidemarkError('bad_option', 'openVenue: `store` must be a name, "temp", "memory" or a Backend');
+  if (options.journalBytes !== undefined && !(options.journalBytes >= 0))
+    throw new TidemarkError('bad_option', 'openVenue: `journalBytes` must be a number from 0');
   if (store === 'memory') return openOn(memoryBackend(), options);
   try {
     if (isBackend(store)) return await openOn(store, options);
@@ -97,7 +99,7 @@ async function tempBackend(): Promise<Backend> {
   const left = (await globalThis.indexedDB?.databases?.().catch(() => [])) ?? [];
   for (const { name } of left) if (name?.startsWith(tempPrefix)) removeDatabase(name).catch(() => undefined);
   const name = tempPrefix + toHex(randomBytes(8));
-  const backend = indexeddbBackend(name);
+  const backend = indexeddbBackend(name, { yields: false });
   const close = backend.close.bind(backend);
   backend.close = async () => {
     await close();

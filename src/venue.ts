@@ -200,6 +200,12 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     if (journaled.length > 0) await joiner.settleJournal(recovered.commits);
     loaded = true;
     for (const commit of early) hear(commit);
+    const stopHearing = stopListening;
+    const stopResets = backend.onReset?.(() => engine.reset());
+    stopListening = () => {
+      stopHearing?.();
+      stopResets?.();
+    };
   } catch (error) {
     stopListening?.();
     await backend.close().catch(() => undefined);

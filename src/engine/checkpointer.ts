@@ -52,6 +52,13 @@ export class Checkpointer {
     this.dueBytes = good && logs <= logsMax ? Math.max(checkpointBytesMin, source?.size ?? 0) : 0;
   }
 
+  /** What stood is gone: all that is in memory is to be written. */
+  reset(): void {
+    this.source = undefined;
+    this.make().catch(() => undefined); // it is reported, and due as long as it has not been made
+    this.dueBytes = 0;
+  }
+
   logged(bytes: number): void {
     this.logBytes += bytes;
   }

@@ -89,7 +89,7 @@ export class Engine implements Host {
     const { backend, clock, crypto, identity, report } = this.options;
     const { base, more, whole } = recovered;
     this.venue = recovered.venue ?? proposedVenue;
-    this.checkpointer.load(base?.file, recovered.logBytes, recovered.logs, whole && !report.fellBack);
+    this.checkpointer.load(base?.file, recovered.logBytes, recovered.logs, whole && !report.fellBack && !report.evicted);
     const { joiner } = this;
     // Where others write, too, a checkpoint has to cover all that this one does.
     if (!backend.exclusive) joiner.coverAll(base?.line.payload.covers ?? {});
@@ -268,6 +268,15 @@ export class Engine implements Host {
     this.logger.error(`${backend.target} ${report.evicted ? 'was gone' : 'has gone back'}; see docs/recovery`);
     // When whoever opened it has had the time to listen.
     clock.setTimeout(() => this.events.emit(report.evicted ? 'evicted' : 'rolledBack', expected), 0);
+  }
+
+  /** The store was deleted under us. */
+  reset(): void {
+    const { report, backend } = this.options;
+    report.evicted = true;
+    this.logger.error(`${backend.target} was deleted while it was open; it is written anew from memory`);
+    if (this.writer.root) this.events.emit('evicted', this.writer.root);
+    this.checkpointer.reset();
   }
 
   /** The page may be frozen from now on: nothing is left open that would keep it from being kept, or others from going on. */

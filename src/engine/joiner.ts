@@ -80,8 +80,7 @@ export class Joiner {
 
   /** Whether a commit that was durable is not there. Unknown, and so not said, of writers that may have been forgotten. */
   lacks({ writer, index }: { writer: string; index: number }): boolean {
-    const cover = this.covers.get(writer);
-    return cover ? cover[0] < index : this.covers.size < coversMax;
+    return !this.has(writer, index) && (this.covers.has(writer) || this.covers.size < coversMax);
   }
 
   get known(): VersionVector {
@@ -130,10 +129,10 @@ export class Joiner {
    * issues several at once. After a day it is taken for lost, so that checkpoints can cover what follows.
    */
   recovered(line: CommitLine): void {
-    const { clock, backend } = this.state.options;
+    const { clock, backend, report } = this.state.options;
     const { writer, index, time } = line.payload;
     this.join(line, 'recovered');
-    const final = backend.exclusive || timeOf(time) < clock.now() - holeMs;
+    const final = backend.exclusive || report.evicted || timeOf(time) < clock.now() - holeMs;
     if (this.has(writer, index)) return;
     if (final) this.cover(writer, index, line.hash);
     else this.advance(line);
