@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, '..');
 const sources: Record<string, string> = {
   tidemark: 'src/node.ts',
   'tidemark/backend': 'src/backend.ts',
+  'tidemark/indexeddb': 'backends/indexeddb/index.ts',
   'tidemark/memory': 'backends/memory.ts',
   'tidemark/testing': 'src/testing.ts',
 };
