@@ -59,37 +59,36 @@ const slabBytes = 1024 * 1024;
 
 /** A log of commits that are in memory: there is no more of them than one would have been replaced by a checkpoint. */
 export function storedLog(
-  found: readonly FoundCommit[],
+  commits: readonly FoundCommit[],
   { name, generation, change, quarantine }: LogStore,
 ): StoredLog {
-  let commits = found.map((commit, at) => {
-    const { bytes } = commit;
-    const ended = bytes.at(-1) === 10 || (bytes.length > 0 && at === found.length - 1);
+  const lines = commits.map(({ bytes }, at) => {
+    const ended = bytes.at(-1) === 10 || (bytes.length > 0 && at === commits.length - 1);
     // What is damaged must not run into the next line.
-    return ended ? commit : { ...commit, bytes: concatBytes([bytes, new Uint8Array([10])]) };
+    return ended ? bytes : concatBytes([bytes, new Uint8Array([10])]);
   });
-  let whole = concatBytes(commits.map(({ bytes }) => bytes));
+  let whole = concatBytes(lines);
+  let end = 0;
+  let places = commits.map(({ store, writer, index }, at) => {
+    const from = end;
+    end += lines[at]!.length;
+    return { store, writer, index, from, end };
+  });
 
   async function cut(size: number): Promise<void> {
-    const kept: FoundCommit[] = [];
-    const changed: FoundCommit[] = [];
-    let left = size;
-    for (const commit of commits) {
-      const bytes = commit.bytes.slice(0, Math.max(0, left));
-      left -= commit.bytes.length;
-      if (bytes.length > 0) kept.push({ ...commit, bytes });
-      if (bytes.length < commit.bytes.length) changed.push({ ...commit, bytes });
-    }
+    const changed = places.filter((place) => place.end > size);
+    if (changed.length === 0) return;
     await change(
       changed.map(({ store }) => store),
       (tx) => {
-        for (const { store, bytes, ...at } of changed) {
-          removeCommit(tx, store, at);
-          putCommit(tx, store, at, bytes);
+        for (const place of changed) {
+          removeCommit(tx, place.store, place);
+          putCommit(tx, place.store, place, whole.subarray(place.from, Math.max(place.from, size)));
         }
       },
     );
-    commits = kept;
+    places = places.filter(({ from }) => from < size);
+    for (const place of places) place.end = Math.min(place.end, size);
     whole = whole.slice(0, size);
   }
 

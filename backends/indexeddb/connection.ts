@@ -8,6 +8,8 @@ export interface ConnectionOptions {
   /** How long one attempt to open the database may take: some engines never answer the first one. */
   readonly openMs?: number;
   readonly openTries?: number;
+  /** Whether it lets go when somebody deletes the database (default), or keeps it until it is closed. */
+  readonly yields?: boolean;
 }
 
 /** What was under way may have happened or not. */
@@ -23,52 +25,57 @@ export interface Connection {
    * @param tries 1: not again when it fails.
    */
   run<T>(work: (db: IDBDatabase) => Promise<T>, tries?: 1 | 2): Promise<T>;
-  /** Does it on the open connection. What fails here says nothing of the connection. */
+  /** Does it on this connection, whatever becomes of it. */
   on<T>(db: IDBDatabase, work: (db: IDBDatabase) => Promise<T>): Promise<T>;
   /** Takes a fresh one the next time; what is under way on this one is given up. */
   drop(db: IDBDatabase): void;
   close(): void;
 }
 
-/** What the database itself has decided: a fresh connection would say the same. */
+/** What the database itself has decided: it would say the same on a fresh connection. */
 const decided = ['QuotaExceededError', 'ConstraintError'];
 
 /** Rejects when it takes too long; what comes then is handed to `late`. */
-export function within<T>(ms: number, what: string, work: Promise<T>, late: (value: T) => void): Promise<T> {
+export function within<T>(ms: number, what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     let over = false;
     const timer = setTimeout(() => {
       over = true;
       reject(new DOMException(`${what} took more than ${ms} ms`, 'TimeoutError'));
     }, ms);
-    work.then((value) => (over ? late(value) : resolve(value)), reject).finally(() => clearTimeout(timer));
+    const settle = (value: T) => (over ? late?.(value) : resolve(value));
+    work.then(settle, reject).finally(() => clearTimeout(timer));
   });
 }
 
 /** @param fill is called in the transaction that creates the database. */
 export function connect(
   name: string,
-  { factory, openMs = 5000, openTries = 3 }: ConnectionOptions,
+  { factory, openMs = 5000, openTries = 3, yields = true }: ConnectionOptions,
   fill: (meta: IDBObjectStore) => void,
 ): Connection {
   let current: IDBDatabase | undefined;
   let opening: Promise<IDBDatabase> | undefined;
-  let closed = false;
-  let stopOpening: ((error: Error) => void) | undefined;
+  let closed: TidemarkError | undefined;
+  let cancel: ((why: Error) => void) | undefined;
   const underWay = new Set<{ of: IDBDatabase; reject(error: Error): void }>();
 
-  const request = () =>
+  const ask = () =>
     new Promise<IDBDatabase>((resolve, reject) => {
+      cancel = reject;
       // Where it is forbidden, merely asking for it may throw.
       const from = factory ?? globalThis.indexedDB;
       if (!from) throw new DOMException('there is none here', 'NotSupportedError');
-      const asked = from.open(name, 1);
-      asked.onupgradeneeded = () => {
-        for (const store of storeNames) asked.result.createObjectStore(store);
-        fill(asked.transaction!.objectStore('meta' satisfies StoreName));
+      const request = from.open(name, 1);
+      request.onupgradeneeded = () => {
+        for (const store of storeNames) request.result.createObjectStore(store);
+        fill(request.transaction!.objectStore('meta' satisfies StoreName));
       };
-      asked.onsuccess = () => resolve(asked.result);
-      asked.onerror = () => reject(asked.error);
+      request.onsuccess = () => {
+        if (closed) request.result.close();
+        resolve(request.result);
+      };
+      request.onerror = () => reject(request.error);
     });
 
   function adopt(db: IDBDatabase): IDBDatabase {
@@ -78,6 +85,7 @@ export function connect(
     }
     // Somebody deletes the database: not to be held up. What was issued is still done.
     db.onversionchange = () => {
+      if (!yields) return;
       if (current === db) current = undefined;
       db.close();
     };
@@ -89,9 +97,12 @@ export function connect(
   async function open(): Promise<IDBDatabase> {
     for (let tries = 1; ; tries++) {
       try {
-        return adopt(await within(openMs, 'opening it', request(), (db) => db.close()));
+        const db = await within(openMs, 'opening it', ask(), (late) => late.close());
+        if (closed) throw closed;
+        return adopt(db);
       } catch (cause) {
-        if (tries < openTries && !closed) continue;
+        if (closed) throw closed;
+        if (tries < openTries) continue;
         const { name: why = 'Error', message = '' } = cause as Partial<Error>;
         throw new TidemarkError(
           'no_storage',
@@ -127,6 +138,7 @@ export function connect(
   }
 
   async function run<T>(work: (db: IDBDatabase) => Promise<T>, tries = 2): Promise<T> {
+    if (closed) throw closed;
     // No await where there is a connection: as the page goes there may be no next turn.
     const db = current ?? (await connected());
     try {
@@ -147,8 +159,8 @@ export function connect(
     on,
     drop,
     close() {
-      closed = true;
-      stopOpening?.(new DOMException('closed meanwhile', 'AbortError'));
+      closed ??= new TidemarkError('closed', `the store indexeddb:${name} is closed`);
+      cancel?.(closed);
       current?.close();
       current = undefined;
     },

@@ -40,7 +40,8 @@ export function write<T>(
     const tx = db.transaction(stores, 'readwrite', { durability });
     let result: T;
     tx.oncomplete = () => resolve(result);
-    tx.onabort = () => reject(tx.error ?? new DOMException('the transaction was aborted, nobody says why', 'AbortError'));
+    tx.onabort = () =>
+      reject(tx.error ?? new DOMException('the transaction was aborted, nobody says why', 'AbortError'));
     // Engines differ in what they tell first. What else was under way fails with AbortError, which says nothing.
     tx.onerror = ({ target }) => {
       const { error } = target as IDBRequest;

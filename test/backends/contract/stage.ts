@@ -54,7 +54,7 @@ export async function readAll(bytes: StoredBytes): Promise<Bytes> {
 }
 
 /** Each line found, "\n" included, with the generation of its log. */
-export async function findLines(stored: Stored): Promise<{ line: string; generation: number }[]> {
+export async function findLines(stored: Pick<Stored, 'logs'>): Promise<{ line: string; generation: number }[]> {
   const found: { line: string; generation: number }[] = [];
   for (const log of stored.logs) {
     const lines = text(await readAll(log)).split(/(?<=\n)/);
@@ -63,7 +63,7 @@ export async function findLines(stored: Stored): Promise<{ line: string; generat
   return found;
 }
 
-export async function findTexts(stored: Stored): Promise<string[]> {
+export async function findTexts(stored: Pick<Stored, 'logs'>): Promise<string[]> {
   return (await findLines(stored)).map(({ line }) => line);
 }
 
