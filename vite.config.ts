@@ -37,5 +37,19 @@ export default defineConfig({
     // Generous, since the machine may be busy: what must be fast is measured in bench/, not asserted here.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
+      {
+        // Real browsers, one file at a time and after everything else: they want the machine for themselves.
+        extends: true,
+        test: {
+          name: 'browsers',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/setup.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
