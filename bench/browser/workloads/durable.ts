@@ -86,7 +86,7 @@ export const durable: Workload = {
       const repeats = scale.quick ? 3 : entries > 1000 ? 4 : 8;
       const sweep = { entries, repeats, sweep: 1 };
       const { bytes } = await lab.probe('durable', 'tidemark', { ...sweep, repeats: 1 });
-      const row = (name: string, contestant: string, options: Row['options'], rounds = 5): Row => ({
+      const row = (name: string, contestant: string, options: Row['options'], rounds = 4): Row => ({
         name: rowName(name, entries),
         contestant,
         rounds: scale.rounds(rounds),
@@ -101,7 +101,7 @@ export const durable: Workload = {
       );
       for (const [contestant, name] of Object.entries(peers)) {
         const slow = contestant === 'localforage' && entries > 1000;
-        rows.push(row(name, contestant, { repeats: slow ? 1 : Math.min(repeats, 3) }, slow ? 1 : 3));
+        rows.push(row(name, contestant, { repeats: slow ? 1 : Math.min(repeats, 3) }, slow ? 1 : 2));
       }
     }
     return rows;

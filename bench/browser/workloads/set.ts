@@ -57,7 +57,7 @@ export const set: Workload = {
   ],
   async plan({ scale }) {
     const options = scale.quick ? { batches: 4, batch: 100 } : { batches: 12, batch: 200 };
-    const row = (name: string, contestant: string): Row => ({ name, contestant, rounds: scale.rounds(5), options });
+    const row = (name: string, contestant: string): Row => ({ name, contestant, rounds: scale.rounds(3), options });
     return [row('Tidemark', 'tidemark'), ...Object.entries(peers).map(([name, title]) => row(title, name))];
   },
   run: (contestant, page, { batches, batch }) => setOften(contestant, page, batches!, batch!),
