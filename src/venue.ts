@@ -69,12 +69,18 @@ export interface UnsavedFlag {
 export interface Venue extends AsyncDisposable {
   /** did:key of the venue's identity. */
   readonly did: string;
+  /** Id of this opening; what it writes is signed under it. */
+  readonly writer: string;
+  /** Time as this venue has it, for what is built on it. */
+  readonly clock: Clock;
   /** @param options declares the region; they may be given once. @throws TidemarkError `bad_option`, `bad_key` */
   region<T = unknown>(name: string, options?: RegionOptions<T>): Region<T>;
   /** Names of all regions that have been declared or have entries in the store. */
   readonly regions: readonly string[];
   /** Resolves when all that was written before the call is durable. @throws FlushTimeoutError; nothing is lost by it */
   flush(options?: { timeoutMs?: number }): Promise<void>;
+  /** Joins what other writers have made durable and this one has not heard of yet. @throws what the backend throws */
+  catchUp(): Promise<void>;
   fork(): ForkedVenue;
   /** What a crash now would leave. */
   readonly root: { region<T = unknown>(name: string): ReadonlyRegion<T> };
@@ -109,8 +115,8 @@ export interface Going {
   close(): Promise<CloseReport>;
   /** All that can be done in this turn. */
   writeNow(): void;
-  /** The page may be frozen from now on. In this turn. */
-  suspend(): void;
+  /** That, and nothing held from now on: the page may be frozen or gone. In this turn. */
+  leave(): void;
   /** It is back, or may have missed something. */
   resume(): void;
 }
@@ -226,7 +232,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
   const forget = platform.lifecycle?.({
     close,
     writeNow: () => engine.writeNow(),
-    suspend: () => engine.suspend(),
+    leave: () => engine.leave(),
     resume: () => engine.resume(),
   });
   engine.begin(mark?.root);
@@ -249,6 +255,8 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
   const regions = new Map<RegionState, Region<never>>();
   return {
     did: engine.options.identity.did,
+    writer: engine.writer.id,
+    clock: engine.options.clock,
     region<T>(name: string, options?: RegionOptions<T>) {
       const state = engine.region(name);
       if (options && state.options && !sameOptions(state.options, options)) {
@@ -275,6 +283,7 @@ function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
       engine.guard();
       await engine.sweeper.flush(timeoutMs);
     },
+    catchUp: () => engine.joiner.catchUp(),
     fork() {
       engine.guard();
       const fork = new DetachedFork(engine, engine.forks);

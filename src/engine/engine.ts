@@ -89,7 +89,12 @@ export class Engine implements Host {
     const { backend, clock, crypto, identity, report } = this.options;
     const { base, more, whole } = recovered;
     this.venue = recovered.venue ?? proposedVenue;
-    this.checkpointer.load(base?.file, recovered.logBytes, recovered.logs, whole && !report.fellBack && !report.evicted);
+    this.checkpointer.load(
+      base?.file,
+      recovered.logBytes,
+      recovered.logs,
+      whole && !report.fellBack && !report.evicted,
+    );
     const { joiner } = this;
     // Where others write, too, a checkpoint has to cover all that this one does.
     if (!backend.exclusive) joiner.coverAll(base?.line.payload.covers ?? {});
@@ -279,8 +284,10 @@ export class Engine implements Host {
     this.checkpointer.reset();
   }
 
-  /** The page may be frozen from now on: nothing is left open that would keep it from being kept, or others from going on. */
-  suspend(): void {
+  /** The page may be frozen or gone from now on: nothing is left open that would keep it from being kept, or others from going on. */
+  leave(): void {
+    this.events.emit('leaving', undefined);
+    this.writeNow();
     this.options.backend.suspend?.();
     this.options.marker?.closed(this.writer.id);
   }
@@ -290,7 +297,11 @@ export class Engine implements Host {
     if (this.closed) return;
     this.options.marker?.opened(this.writer.id);
     const resumed = this.options.backend.resume?.() ?? Promise.resolve();
-    resumed.then(() => this.joiner.catchUp()).catch((error) => this.failed('remote', error, undefined));
+    resumed
+      .catch((error) => this.failed('remote', error, undefined))
+      .then(() => this.joiner.catchUp())
+      .catch(() => undefined); // it is reported
+    this.events.emit('returned', undefined);
   }
 
   /** Remembers outside the store how far it has come; not at every sweep. */

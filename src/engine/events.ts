@@ -66,6 +66,10 @@ export interface VenueEvents {
   /** The store is gone that had this root, or has gone back behind it: see `recovery.evicted` and `recovery.rolledBack`. Emitted once, after the opening. */
   evicted: CommitInfo;
   rolledBack: CommitInfo;
+  /** The page is about to be frozen or gone: what is written in the turn of this event goes with the rest. */
+  leaving: undefined;
+  /** It is back, or visible again. */
+  returned: undefined;
   closing: undefined;
   closed: CloseReport;
 }

@@ -152,19 +152,32 @@ export class Joiner {
   }
 
   /**
-   * Joins what was missed: the page was frozen, the channel was closed. Never rejects: what could not be read is reported, and looked for again
-   * the next time.
+   * Joins what was missed: the page was frozen, the channel was closed. What could not be read is reported, and looked for again the next time.
+   * @returns a promise that resolves when all that was durable at the call is joined, and rejects if that failed
    */
   catchUp(): Promise<void> {
     this.again = true;
-    this.looking ??= (async () => {
-      while (this.again && !this.state.closed) {
-        this.again = false;
-        await this.look().catch((error) => this.state.failed('remote', error, undefined));
-      }
+    this.looking ??= this.lookAgain().finally(() => {
       this.looking = undefined;
-    })();
+    });
+    this.looking.catch(() => undefined); // it is reported
     return this.looking;
+  }
+
+  private async lookAgain(): Promise<void> {
+    for (let failure: { error: unknown } | undefined; ; ) {
+      this.again = false;
+      try {
+        await this.look();
+        failure = undefined;
+      } catch (error) {
+        failure = { error };
+        this.state.failed('remote', error, undefined);
+      }
+      if (this.again && !this.state.closed) continue;
+      if (failure) throw failure.error;
+      return;
+    }
   }
 
   private async look(): Promise<void> {

@@ -3,7 +3,7 @@
 
 interface Page {
   writeNow(): void;
-  suspend(): void;
+  leave(): void;
   resume(): void;
 }
 
@@ -22,10 +22,7 @@ interface Window extends Surroundings {
  */
 export function writeWithPage(venue: Page, window: Window = globalThis as unknown as Window): () => void {
   const { document } = window;
-  const leave = () => {
-    venue.writeNow();
-    venue.suspend();
-  };
+  const leave = () => venue.leave();
   const turned = () => {
     if (document!.visibilityState === 'hidden') venue.writeNow();
     else venue.resume();

@@ -6,10 +6,7 @@ import { nodeCrypto } from '../../src/platform/node-crypto';
 import { gate, otherSeed, seed, settle } from './helpers';
 import { entriesOf, journal, newOrigin, openTab, type Tab } from './pages';
 
-const leave = ({ going }: Tab) => {
-  going.writeNow();
-  going.suspend();
-};
+const leave = ({ going }: Tab) => going.leave();
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -297,11 +297,11 @@ describe('an unclean end', () => {
 
   it('is told from a page that was left or closed', async () => {
     expect(await ended(({ venue }) => venue.close())).toEqual([]);
-    expect(await ended(({ going: { writeNow, suspend } }) => [writeNow(), suspend()])).toEqual([]);
+    expect(await ended(({ going }) => going.leave())).toEqual([]);
   });
 
   it('is one again after a page has come back', async () => {
-    const back = async ({ going }: Tab) => [going.writeNow(), going.suspend(), going.resume(), await settle()];
+    const back = async ({ going }: Tab) => [going.leave(), going.resume(), await settle()];
     expect(await ended(back)).toEqual(['mend']);
   });
 });
