@@ -48,11 +48,17 @@ export function within<T>(ms: number, what: string, work: Promise<T>, late?: (va
   });
 }
 
-/** @param fill is called in the transaction that creates the database. */
+export interface ConnectionHooks {
+  /** Called in the transaction that creates the database. */
+  fill(meta: IDBObjectStore): void;
+  /** Rejects for a database that is not to be used, and not to be tried again. */
+  check(db: IDBDatabase): Promise<void>;
+}
+
 export function connect(
   name: string,
   { factory, openMs = 5000, openTries = 3, yields = true }: ConnectionOptions,
-  fill: (meta: IDBObjectStore) => void,
+  { fill, check }: ConnectionHooks,
 ): Connection {
   let current: IDBDatabase | undefined;
   let opening: Promise<IDBDatabase> | undefined;
@@ -78,36 +84,40 @@ export function connect(
       request.onerror = () => reject(request.error);
     });
 
-  function adopt(db: IDBDatabase): IDBDatabase {
-    if (!storeNames.every((store) => db.objectStoreNames.contains(store))) {
+  async function checked(db: IDBDatabase): Promise<IDBDatabase> {
+    try {
+      if (!storeNames.every((store) => db.objectStoreNames.contains(store)))
+        throw new DOMException('it is the database of another program', 'NotFoundError');
+      await check(db);
+      if (closed) throw closed;
+      return db;
+    } catch (error) {
       db.close();
-      throw new DOMException('it is the database of another program', 'NotFoundError');
+      throw error;
     }
-    // Somebody deletes the database: not to be held up. What was issued is still done.
-    db.onversionchange = () => {
-      if (!yields) return;
-      if (current === db) current = undefined;
-      db.close();
-    };
-    db.onclose = () => drop(db);
-    current = db;
-    return db;
   }
 
   async function open(): Promise<IDBDatabase> {
     for (let tries = 1; ; tries++) {
       try {
-        const db = await within(openMs, 'opening it', ask(), (late) => late.close());
-        if (closed) throw closed;
-        return adopt(db);
+        const db = await within(openMs, 'opening it', ask().then(checked), (late) => late.close());
+        // Somebody deletes the database: not to be held up. What was issued is still done.
+        db.onversionchange = () => {
+          if (!yields) return;
+          if (current === db) current = undefined;
+          db.close();
+        };
+        db.onclose = () => drop(db);
+        current = db;
+        return db;
       } catch (cause) {
-        if (closed) throw closed;
+        if (closed || cause instanceof TidemarkError) throw closed ?? cause;
         if (tries < openTries) continue;
         const { name: why = 'Error', message = '' } = cause as Partial<Error>;
         throw new TidemarkError(
           'no_storage',
           `the IndexedDB database '${name}' cannot be opened (${why}: ${message}): allow this site to store data, leave private ` +
-            'browsing, close other tabs of this site and try again, or use another store',
+            'browsing, close its other tabs and try again, or use another store',
           { cause: Object.assign(new Error(message, { cause }), { code: why }) },
         );
       }

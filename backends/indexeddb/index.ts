@@ -40,6 +40,8 @@ export interface IndexedDBBackend extends Backend {
   keySet(record: KeyRecord): Promise<void>;
 }
 
+const venueIn = (tx: IDBTransaction): Promise<string | undefined> => wrap(tx.objectStore('meta').get('venue'));
+
 const found = ['meta', 'commits', 'last'] satisfies StoreName[];
 
 /** A backend that keeps a venue in the IndexedDB database of this name. */
@@ -49,9 +51,18 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   /** What the database cannot be without, should it be deleted under us. */
   const identity = new Map<string, unknown>();
   const resets = new Set<() => void>();
-  const connection = connect(name, options, (meta) => {
-    for (const [key, value] of identity) meta.put(value, key);
-    if (opened) for (const listener of resets) listener();
+  const connection = connect(name, options, {
+    fill(meta) {
+      for (const [key, value] of identity) meta.put(value, key);
+      if (opened) for (const listener of resets) listener();
+    },
+    async check(db) {
+      if (opened && (await venueIn(db.transaction('meta'))) !== identity.get('venue'))
+        throw new TidemarkError(
+          'io',
+          `${target} was deleted while it was open, and is another venue now: what was not durable is only in memory; reload the page`,
+        );
+    },
   });
   const channel = announcements(
     `tidemark:${name}`,
@@ -121,14 +132,9 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   async function load(proposed: string): Promise<Stored> {
     const [{ standing }, commits, last, known] = await connection.run((db) => {
       const tx = db.transaction(found);
-      return Promise.all([
-        readCheckpoints(tx),
-        readCommits(tx, 'commits'),
-        readCommits(tx, 'last'),
-        wrap(tx.objectStore('meta').get('venue')),
-      ]);
+      return Promise.all([readCheckpoints(tx), readCommits(tx, 'commits'), readCommits(tx, 'last'), venueIn(tx)]);
     });
-    const venue: string = known ?? (await identify('venue', proposed));
+    const venue = known ?? (await identify('venue', proposed));
     identity.set('venue', venue);
     opened = true;
     const checkpoints = standing.slice(0, 2);

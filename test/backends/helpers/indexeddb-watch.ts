@@ -1,6 +1,5 @@
 // A factory around fake-indexeddb's that writes down what is done through it, and lets a test hold it up or make it fail. Uses what
 // fake-indexeddb has inside where the platform gives a program no way to make that happen.
-import { forceCloseDatabase } from 'fake-indexeddb';
 
 export interface WatchedTransaction {
   readonly stores: string[];
@@ -75,11 +74,11 @@ export class WatchedFactory {
     return this.inner.deleteDatabase(name);
   }
 
-  /** As the engine does when its storage dies. */
+  /** As an engine does whose storage dies: it says so, and nothing of what is under way. */
   loseConnections(): void {
     for (const db of this.connections) {
-      forceCloseDatabase(db as never);
-      this.connections.delete(db);
+      db.close();
+      db.onclose?.(new Event('close'));
     }
   }
 

@@ -1,16 +1,17 @@
 // fake-indexeddb as a world of backends, and ways to look into its databases without a backend. Its classes become globals, as idb
 // expects them.
 import 'fake-indexeddb/auto';
-import { type IDBPDatabase, openDB, wrap } from 'idb';
+import { type IDBPDatabase, wrap } from 'idb';
 import { type IndexedDBOptions, indexeddbBackend } from '../../../backends/indexeddb';
 import type { Bytes } from '../../../src/backend';
 import type { World } from '../../backend-contract';
 
-export { openDB };
-
-/** Opens the database of a backend, to look at it or to do harm. */
-export async function look<T>(factory: IDBFactory, name: string, work: (db: IDBPDatabase) => Promise<T>): Promise<T> {
-  const db = (await wrap(factory.open(name))) as unknown as IDBPDatabase;
+/** Opens the database of a world, to look at it or to do harm. */
+export async function look<T>(
+  { inner, name }: { inner: IDBFactory; name: string },
+  work: (db: IDBPDatabase) => Promise<T>,
+): Promise<T> {
+  const db = (await wrap(inner.open(name))) as unknown as IDBPDatabase;
   try {
     return await work(db);
   } finally {
@@ -20,9 +21,10 @@ export async function look<T>(factory: IDBFactory, name: string, work: (db: IDBP
 
 let worlds = 0;
 
-/** One database, the channels of whose backends can be shut without closing them. */
-export function indexeddbWorld(options: IndexedDBOptions = {}) {
-  const factory = options.factory ?? new IDBFactory();
+/** One database, the channels of whose backends can be shut without closing them. @param watched what its backends open it through. */
+export function indexeddbWorld(watched?: { inner: IDBFactory; factory: IDBFactory }) {
+  const inner = watched?.inner ?? new IDBFactory();
+  const factory = watched?.factory ?? inner;
   // Channels of two worlds must not meet: all are in one process.
   const name = `world-${process.pid}-${++worlds}`;
   const channels = new Set<BroadcastChannel>();
@@ -37,12 +39,12 @@ export function indexeddbWorld(options: IndexedDBOptions = {}) {
     channels.clear();
   };
   return {
-    factory,
+    inner,
     name,
-    backend: (more: IndexedDBOptions = {}) => indexeddbBackend(name, { factory, Channel, ...options, ...more }),
+    backend: (options: IndexedDBOptions = {}) => indexeddbBackend(name, { factory, Channel, ...options }),
     kill: shut,
     quarantined: () =>
-      look(factory, name, async (db) =>
+      look({ inner, name }, async (db) =>
         (await db.getAll('quarantine')).map(({ bytes }): Bytes => new Uint8Array(bytes as ArrayBuffer)),
       ),
     destroy: shut,

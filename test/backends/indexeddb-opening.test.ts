@@ -1,0 +1,283 @@
+// How the IndexedDB backend opens its database: within bounds, whatever the engine does; out of the way of whoever deletes it; and what a
+// new database must have before anything else.
+import { wrap } from 'idb';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { indexeddbBackend, removeDatabase } from '../../backends/indexeddb';
+import { makeCommit } from '../backend-contract';
+import { findTexts, text } from './contract/stage';
+import { indexeddbWorld, look } from './helpers/indexeddb';
+import { gate, WatchedFactory } from './helpers/indexeddb-watch';
+
+const A = 'a0a0a0a0a0a0a0a0';
+const never = new Promise(() => {});
+const seedOf = (byte: number) => new Uint8Array(32).fill(byte);
+
+function start() {
+  const watched = new WatchedFactory();
+  watched.holdOpen = () => undefined;
+  return { watched, world: indexeddbWorld(watched) };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe('opening has an end', () => {
+  it('one attempt that is never answered costs openMs, and the next is taken', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { watched, world } = start();
+    watched.holdOpen = (attempt) => (attempt < 3 ? never : undefined);
+    const backend = world.backend();
+    const opened = backend.open('venue');
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(watched.opens).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(watched.opens).toBe(2);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect((await opened).venue).toBe('venue');
+    await backend.close();
+  });
+
+  it('and none is answered: no_storage, which says what to do', async () => {
+    const { watched, world } = start();
+    watched.holdOpen = () => never;
+    const backend = world.backend({ openMs: 5, openTries: 2 });
+    await expect(backend.open('venue')).rejects.toMatchObject({
+      code: 'no_storage',
+      message: expect.stringMatching(new RegExp(`'${world.name}'.*TimeoutError.*allow this site`)),
+      cause: { code: 'TimeoutError' },
+    });
+    expect(watched.opens).toBe(2);
+    await backend.close();
+  });
+
+  it('a connection that comes too late is closed', async () => {
+    const { watched, world } = start();
+    const late = gate();
+    watched.holdOpen = (attempt) => (attempt === 1 ? late.opened : undefined);
+    const backend = world.backend({ openMs: 30 });
+    await backend.open('venue');
+    expect(watched.opens).toBe(2);
+    expect(watched.connections.size).toBe(2);
+    late.open();
+    await expect.poll(() => watched.connections.size).toBe(1);
+    const { line, at } = makeCommit(A, 0);
+    await backend.append(line, at, 'strict');
+    await backend.close();
+    expect(watched.connections.size).toBe(0);
+  });
+
+  it('and no timer is left when it ends well', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { world } = start();
+    const backend = world.backend();
+    await backend.open('venue');
+    expect(vi.getTimerCount()).toBe(0);
+    await backend.close();
+  });
+
+  it('while somebody keeps the database from being deleted', async () => {
+    const { world } = start();
+    await world.backend().key({ seed: seedOf(1) });
+    const keeper = (await wrap(world.inner.open(world.name))) as unknown as IDBDatabase;
+    const removed = removeDatabase(world.name, world.inner);
+    const backend = world.backend({ openMs: 5, openTries: 2 });
+    await expect(backend.open('venue')).rejects.toMatchObject({ code: 'no_storage' });
+    keeper.close();
+    await removed;
+    await backend.close();
+  });
+});
+
+describe('where there can be no database, no_storage says why', () => {
+  it.each<[what: string, factory: () => IDBFactory | undefined, why: string]>([
+    ['no IndexedDB', () => undefined, 'NotSupportedError'],
+    [
+      'a getter that throws SecurityError',
+      () => {
+        throw new DOMException('The operation is insecure.', 'SecurityError');
+      },
+      'SecurityError',
+    ],
+    [
+      'an open() that throws SecurityError',
+      () =>
+        ({
+          open() {
+            throw new DOMException('access denied', 'SecurityError');
+          },
+        }) as unknown as IDBFactory,
+      'SecurityError',
+    ],
+  ])('%s', async (_, factory, why) => {
+    vi.stubGlobal('indexedDB', undefined);
+    Object.defineProperty(globalThis, 'indexedDB', { get: factory, configurable: true });
+    const backend = indexeddbBackend('nowhere');
+    const expected = { code: 'no_storage', message: expect.stringContaining(why), cause: { code: why } };
+    await expect(backend.open('venue')).rejects.toMatchObject(expected);
+    await expect(backend.key({ seed: seedOf(1) })).rejects.toMatchObject(expected);
+    await backend.close();
+  });
+
+  it('a database of that name that another program has made, or a later version', async () => {
+    for (const [version, why] of [
+      [1, 'another program'],
+      [2, 'VersionError'],
+    ] as const) {
+      const { watched, world } = start();
+      const request = world.inner.open(world.name, version);
+      request.onupgradeneeded = () => request.result.createObjectStore('meta');
+      ((await wrap(request)) as unknown as IDBDatabase).close();
+      const backend = world.backend();
+      await expect(backend.open('venue')).rejects.toMatchObject({
+        code: 'no_storage',
+        message: expect.stringContaining(why),
+      });
+      expect(watched.connections.size).toBe(0);
+      await backend.close();
+    }
+  });
+
+  it('and it can be tried again', async () => {
+    const { watched, world } = start();
+    watched.holdOpen = () => never;
+    const backend = world.backend({ openMs: 5, openTries: 1 });
+    await expect(backend.open('venue')).rejects.toMatchObject({ code: 'no_storage' });
+    watched.holdOpen = undefined;
+    const { line, at } = makeCommit(A, 0);
+    await expect(backend.append(line, at, 'strict')).rejects.toMatchObject({ code: 'closed' });
+    expect((await backend.open('venue')).venue).toBe('venue');
+    await backend.append(line, at, 'strict');
+    await backend.close();
+  });
+});
+
+describe('close() while it opens', () => {
+  it('ends the opening at once, and leaves no connection', async () => {
+    const { watched, world } = start();
+    const late = gate();
+    watched.holdOpen = () => late.opened;
+    const backend = world.backend();
+    const opening = backend.open('venue');
+    await Promise.all([expect(opening).rejects.toMatchObject({ code: 'closed' }), backend.close()]);
+    await expect.poll(() => watched.connections.size).toBe(1);
+    late.open();
+    await expect.poll(() => watched.connections.size).toBe(0);
+    await expect(backend.open('venue')).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('at any moment', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const { watched, world } = start();
+      const backend = world.backend();
+      const opening = backend.open('venue').catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      await backend.close();
+      await opening;
+      await expect.poll(() => watched.connections.size).toBe(0);
+      world.destroy();
+    }
+  });
+});
+
+describe('whoever deletes the database is not held up', () => {
+  it('and what is open begins it anew, as the same venue with the same key, and says so', async () => {
+    const { world, watched } = start();
+    const backend = world.backend();
+    const key = await backend.key({ seed: seedOf(1) });
+    await backend.open('venue');
+    await backend.keySet({ ...key, trusted: ['did:key:other'] });
+    const [one, two] = [makeCommit(A, 0), makeCommit(A, 1)];
+    await backend.append(one.line, one.at, 'strict');
+    let resets = 0;
+    const stop = backend.onReset!(() => resets++);
+    await removeDatabase(world.name, world.inner);
+    expect(watched.connections.size).toBe(0);
+
+    await backend.append(two.line, two.at, 'strict');
+    expect(resets).toBe(1);
+    stop();
+    await removeDatabase(world.name, world.inner);
+    await backend.append(two.line, two.at, 'strict');
+    expect(resets).toBe(1);
+    const next = world.backend();
+    expect(await next.key({ seed: seedOf(2) })).toEqual({ seed: seedOf(1), trusted: ['did:key:other'] });
+    const stored = await next.open('another');
+    expect(stored.venue).toBe('venue');
+    expect(await findTexts(stored)).toEqual([text(two.line)]);
+    await Promise.all([backend.close(), next.close()]);
+  });
+
+  it('nor is what has become another venue meanwhile written to', async () => {
+    const { world, watched } = start();
+    const backend = world.backend();
+    await backend.open('venue');
+    await removeDatabase(world.name, world.inner);
+    const stranger = world.backend();
+    await stranger.open('stranger');
+    const { line, at } = makeCommit(A, 0);
+    await expect(backend.append(line, at, 'strict')).rejects.toMatchObject({
+      code: 'io',
+      message: expect.stringContaining('was deleted while it was open'),
+    });
+    expect(watched.connections.size).toBe(1);
+    await stranger.close();
+    expect(await look(world, (db) => db.count('commits'))).toBe(0);
+    await backend.close();
+  });
+
+  it('but where it must not be deleted under us, it is not', async () => {
+    const { world } = start();
+    const backend = world.backend({ yields: false });
+    await backend.open('venue');
+    const { line, at } = makeCommit(A, 0);
+    const removed = vi.fn();
+    const removing = removeDatabase(world.name, world.inner).then(removed);
+    await backend.append(line, at, 'strict');
+    expect((await backend.usage()).bytes).toBe(line.length);
+    expect(removed).not.toHaveBeenCalled();
+    await backend.close();
+    await removing;
+  });
+
+  it('who deletes one that nobody has is told, and who cannot within its time, too', async () => {
+    const { world } = start();
+    await removeDatabase(world.name, world.inner);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await world.backend({ yields: false }).open('venue');
+    const removing = expect(removeDatabase(world.name, world.inner)).rejects.toThrow(/removing .* took more than/);
+    await vi.advanceTimersByTimeAsync(5000);
+    await removing;
+    world.destroy();
+  });
+});
+
+describe('a new database', () => {
+  it('has one key, for however many ask at once', async () => {
+    const { world } = start();
+    const backends = Array.from({ length: 4 }, () => world.backend());
+    const keys = await Promise.all(backends.map((backend, i) => backend.key({ seed: seedOf(i), trusted: [`${i}`] })));
+    expect(new Set(keys.map(({ seed }) => `${seed}`)).size).toBe(1);
+    expect(new Set(keys.map(({ trusted }) => `${trusted}`)).size).toBe(1);
+    await Promise.all(backends.map((backend) => backend.close()));
+  });
+
+  it('and one venue', async () => {
+    const { world } = start();
+    const backends = Array.from({ length: 4 }, () => world.backend());
+    const opened = await Promise.all(backends.map((backend, i) => backend.open(`venue ${i}`)));
+    expect(new Set(opened.map(({ venue }) => venue)).size).toBe(1);
+    await Promise.all(backends.map((backend) => backend.close()));
+  });
+
+  it('keeps its key strictly', async () => {
+    const { watched, world } = start();
+    const backend = world.backend();
+    await backend.key({ seed: seedOf(1) });
+    await backend.keySet({ seed: seedOf(2) });
+    expect(await backend.key({ seed: seedOf(3) })).toEqual({ seed: seedOf(2) });
+    expect(watched.writing('meta').map(({ durability }) => durability)).toEqual(['strict', 'strict', 'strict']);
+    await backend.close();
+  });
+});
