@@ -19,6 +19,12 @@ export type ErrorCode =
   | 'no_storage' // the platform has no such storage here
   | 'damaged' // bytes do not verify and no other copy does
   | 'exists' // refuses to overwrite
+  | 'illegal_transition' // a job, agent, session or trace cannot go from the state it is in to that one
+  | 'not_found' // no job, agent, session or trace of that id
+  | 'conflict' // something else is already recorded in that place
+  | 'redacted' // what was redacted cannot be used again
+  | 'session_not_live' // the session's writer is gone; it can be replayed and relaunched
+  | 'lease_lost' // another writer may have taken over what this one held
   | 'io'; // the disk or database said no; see `cause`
 
 /** What all errors of Tidemark have: a `code` that stays the same over versions, and the `cause` where there is one. */
