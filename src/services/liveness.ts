@@ -31,7 +31,7 @@ export interface Hold {
 export interface Liveness {
   /** Who we are, for others to ask after: this opening, and how often it has begun anew. Undefined until begin(). */
   readonly id: string | undefined;
-  /** Whether a holder (an `id`) is known to be alive. */
+  /** Whether a holder (an `id`) is known to be alive, as far as we have heard: `await venue.catchUp()` before acting on a no. */
   isAlive(holder: string): boolean;
   /** Makes us known to be alive, from now until the venue closes or the page goes. Durable when it resolves. @returns our id */
   begin(): Promise<string>;
@@ -116,15 +116,17 @@ class Leases implements Liveness {
 
   private async enter(): Promise<string> {
     const id = `${this.venue.writer}.${this.epoch++}`;
-    this.sweepUp();
+    await this.sweepUp();
     this.id = id;
     this.renew();
     await this.venue.flush();
     return id;
   }
 
-  /** Leases that have run out, and what was claimed under them. */
-  private sweepUp(): void {
+  /** Deletes leases that have run out, and what was claimed under them. Not before we have looked whether they were renewed. */
+  private async sweepUp(): Promise<void> {
+    if ([...this.leases].every(([, lease]) => this.holds(lease))) return;
+    await this.venue.catchUp();
     for (const [holder, lease] of this.leases) if (!this.holds(lease)) this.leases.delete(holder);
     for (const [key, { holder }] of this.claims)
       if (holder !== this.id && !this.leases.get(holder)) this.claims.delete(key);
@@ -139,11 +141,12 @@ class Leases implements Liveness {
 
   private tick(): void {
     if (this.gone) return;
-    if (this.isValid()) {
-      this.renew();
-      this.sweepUp();
-      this.tell('tick');
-    } else this.lose();
+    if (!this.isValid()) return this.lose();
+    this.renew();
+    this.sweepUp().then(
+      () => this.tell('tick'),
+      () => undefined, // it is reported, and looked for again a second later
+    );
   }
 
   /** What others see of us is what is durable; and a clock that did not run while we slept must not deceive us. */
