@@ -1,0 +1,98 @@
+// The demo page as its tests use it: built, served, in Chromium, under watch. Whatever a page says on its console, requests in vain or
+// shifts without being asked to is remembered, and a test that ends with any of it has failed.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { preview } from 'vite';
+import { buildPage } from '../../../scripts/demo.mjs';
+
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
+const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+export const launch = (): Promise<Browser> =>
+  chromium.launch({ executablePath: '/usr/bin/chromium', args: [...flags, ...quiet] });
+
+/** The static site, on a free port. */
+export async function serveBuilt(): Promise<{ url: string; close(): Promise<void> }> {
+  const outDir = await mkdtemp(join(tmpdir(), 'tidemark-board-'));
+  await buildPage(outDir);
+  const server = await preview({ configFile: false, build: { outDir }, preview: { host: '127.0.0.1', port: 0 } });
+  return {
+    url: server.resolvedUrls!.local[0]!,
+    async close() {
+      await server.close();
+      await rm(outDir, { recursive: true });
+    },
+  };
+}
+
+declare global {
+  interface Window {
+    shifts: string[];
+  }
+}
+
+/** One user's browser, with a store of its own. */
+export interface Visit {
+  readonly context: BrowserContext;
+  /** What should not have happened, so far. */
+  readonly complaints: string[];
+  /** Another tab, opened and ready. */
+  open(url: string): Promise<Page>;
+  /** What has shifted without the user's doing, in all tabs that are there. */
+  shifts(): Promise<string[]>;
+}
+
+export async function visit(browser: Browser, options: BrowserContextOptions = {}): Promise<Visit> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const complaints: string[] = [];
+  await context.addInitScript(() => {
+    window.shifts = [];
+    type Shift = PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] };
+    const observer = new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput, sources } of list.getEntries() as Shift[]) {
+        const what = sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 80) : 'gone'));
+        if (!hadRecentInput) window.shifts.push(`${value}: ${what.join('; ')}`);
+      }
+    });
+    observer.observe({ type: 'layout-shift', buffered: true });
+  });
+  context.on('page', (page) => {
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
+    page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+    page.on('response', (response) => {
+      if (response.status() >= 400) complaints.push(`${response.status()}: ${response.url()}`);
+    });
+  });
+  return {
+    context,
+    complaints,
+    async open(url) {
+      const page = await context.newPage();
+      await page.goto(url);
+      await ready(page);
+      return page;
+    },
+    async shifts() {
+      return (await Promise.all(context.pages().map((page) => page.evaluate(() => window.shifts)))).flat();
+    },
+  };
+}
+
+export const ready = (page: Page): Promise<unknown> => page.waitForSelector('#add:enabled');
+
+/** The texts on the board, in their order. */
+export const texts = (page: Page): Promise<string[]> => page.locator('.note .text').allTextContents();
+
+export async function add(page: Page, text: string): Promise<void> {
+  await page.click('#add');
+  await page.keyboard.type(text);
+  await page.keyboard.press('Escape');
+}
+
+/** All that the page has written is durable. */
+export const saved = (page: Page): Promise<unknown> => page.waitForSelector('body[data-state=saved]');
