@@ -117,6 +117,7 @@ class Leases implements Liveness {
   private async enter(): Promise<string> {
     const id = `${this.venue.writer}.${this.epoch++}`;
     await this.sweepUp();
+    if (this.gone) throw this.lost();
     this.id = id;
     this.renew();
     await this.venue.flush();
@@ -141,7 +142,10 @@ class Leases implements Liveness {
 
   private tick(): void {
     if (this.gone) return;
-    if (!this.isValid()) return this.lose();
+    if (!this.isValid()) {
+      this.lose();
+      return;
+    }
     this.renew();
     this.sweepUp().then(
       () => this.tell('tick'),
@@ -161,10 +165,12 @@ class Leases implements Liveness {
   check(): void {
     if (this.isValid()) return;
     this.lose();
-    throw new TidemarkError(
-      'lease_lost',
-      `writer ${this.venue.writer} was out of time: another one may have taken over`,
-    );
+    throw this.lost();
+  }
+
+  private lost(): TidemarkError {
+    const { writer } = this.venue;
+    return new TidemarkError('lease_lost', `writer ${writer} was out of time: another one may have taken over`);
   }
 
   /** Begins anew under another id: what the old one held is no longer ours, whoever has it. */

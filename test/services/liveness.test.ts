@@ -155,6 +155,18 @@ describe('never two hold the same thing', () => {
     expect(await during(origin, one.liveness.hold('agent'))).toBeDefined();
   });
 
+  it('also when the second has heard nothing for a while', async () => {
+    const origin = newOrigin();
+    const [one, two] = [await open(origin), await open(origin)];
+    const hold = await during(origin, one.liveness.hold('agent'));
+    await settle();
+    two.tab.hears = false;
+    await origin.clock.advance(20_000);
+    expect(await during(origin, two.liveness.hold('agent'))).toBeUndefined();
+    await origin.clock.advance(3000);
+    hold!.check();
+  });
+
   it('whatever they do and whenever they hear of each other', async () => {
     const at = fc.nat(2);
     const step = fc.oneof(
