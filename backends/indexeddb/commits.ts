@@ -38,8 +38,8 @@ export async function readCommits(
 ): Promise<FoundCommit[]> {
   const found: (Place & { store: CommitStore; parts: Bytes[] })[] = [];
   for (const [key, value] of await readRecords(tx.objectStore(store), range)) {
-    const [writer, index, part] = key as unknown[];
-    if (typeof writer !== 'string' || typeof index !== 'number' || typeof part !== 'number') continue;
+    const [writer, index, part, ...more] = key as unknown[];
+    if (typeof writer !== 'string' || typeof index !== 'number' || typeof part !== 'number' || more.length) continue;
     const last = found.at(-1);
     if (last?.writer === writer && last.index === index) last.parts.push(bytesOf(value));
     else found.push({ store, writer, index, parts: [bytesOf(value)] });

@@ -90,7 +90,7 @@ export async function firstsOf(store: IDBObjectStore): Promise<string[]> {
   const found: string[] = [];
   // From one to the next: there may be thousands of records under each.
   for (let from: IDBValidKey = []; ; ) {
-    const key: unknown = await wrap(store.getKey(IDBKeyRange.bound(from, [[]], true)));
+    const key: unknown = await wrap(store.getKey(IDBKeyRange.bound(from, [[]], true, true)));
     if (key === undefined) return found;
     const [first] = key as [IDBValidKey];
     if (typeof first === 'string') found.push(first);
