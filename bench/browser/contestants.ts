@@ -8,6 +8,7 @@ const all: Record<string, () => Promise<Contestant>> = {
   localforage: async () => (await import('./peers/localforage')).localForage,
   tinybase: async () => (await import('./peers/tinybase')).tinybase,
   yjs: async () => (await import('./peers/yjs')).yjs,
+  control: async () => (await import('./peers/limits')).control,
   'raw-put': async () => (await import('./peers/limits')).rawPut,
   'raw-leave': async () => (await import('./peers/limits')).rawLeave,
   'raw-get': async () => (await import('./peers/limits')).rawGet,

@@ -16,6 +16,19 @@ const partsOf = (bytes: Uint8Array): Uint8Array[] =>
 
 const textOf = (entries: readonly Entry[]): Uint8Array => new TextEncoder().encode(JSON.stringify(entries));
 
+const CONTROL_MS = 10;
+
+/** Waits: what the ticker sees of a machine that does nothing for us. */
+export const control: Contestant = {
+  open: async () => ({
+    ...nothing,
+    durable: () =>
+      new Promise((resolve) => {
+        setTimeout(resolve, CONTROL_MS);
+      }),
+  }),
+};
+
 /** So many bytes like those of a commit: Chromium compresses what it stores, so it matters which. */
 function bytesLike(entries: readonly Entry[], length: number): Uint8Array {
   const text = textOf(entries);
