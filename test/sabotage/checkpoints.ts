@@ -56,8 +56,8 @@ export const checkpoints: readonly Sabotage[] = [
   one(
     'a checkpoint covers commits of after it began',
     'src/engine/checkpointer.ts',
-    '    const covers = { ...this.state.covers };\n',
-    '    const { covers } = this.state;\n',
+    'covers, time, count: builder.chunks',
+    'covers: Object.fromEntries(standing) as typeof covers, time, count: builder.chunks',
     worlds,
   ),
   one(

@@ -3,7 +3,8 @@
 import { checkpoints } from './checkpoints';
 import { openings } from './openings';
 import { owners } from './owners';
+import { pages } from './pages';
 import type { Sabotage } from './sabotage';
 import { writes } from './writes';
 
-export const sabotages: readonly Sabotage[] = [...writes, ...checkpoints, ...openings, ...owners];
+export const sabotages: readonly Sabotage[] = [...writes, ...checkpoints, ...openings, ...owners, ...pages];

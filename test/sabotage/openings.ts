@@ -15,7 +15,7 @@ export const openings: readonly Sabotage[] = [
   one(
     'the digest of a commit is not verified',
     'src/log/line.ts',
-    ' || payload.digest !== digestOf(crypto, body)',
+    ' || payload.digest !== toBase64url(digest ?? crypto.sha256(body))',
     '',
     mutated('line 2, body'),
   ),

@@ -78,7 +78,7 @@ export const owners: readonly Sabotage[] = [
   // The end.
   one(
     'close does not flush',
-    'src/venue.ts',
+    'src/engine/closing.ts',
     '  await within(clock, closeFlushMsMax, () => sweeper.flush(closeFlushMsMax));\n',
     '',
     inFile('test/venue/close.test.ts'),
