@@ -1,61 +1,72 @@
-// What a web page pays: everything that openVenue needs with the memory backend, minified and gzipped.
+// What a web page pays, minified and gzipped: everything that openVenue needs, and what each service adds to it.
 // @ts-check
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { root } from './packages.mjs';
 
-/** What was wanted: docs/decisions/0005-bundle-size.md says why it is not reached. */
-export const GOAL_BYTES = 18 * 1024;
-/** What it is today, rounded up: it may shrink, it must not grow. */
-export const LIMIT_BYTES = 31_000;
+const KB = 1024;
 
-/** @returns {Promise<{ total: number, noble: number }>} bytes, minified, gzip level 9 */
-export async function measureSize() {
-  const total = await bundledSize([]);
-  return { total, noble: total - (await bundledSize([/^@noble\//])) };
-}
+/**
+ * Goals are what was wanted: docs/decisions/0005-bundle-size.md says why two are not reached. Limits are what it is today, rounded up: it may
+ * shrink, it must not grow.
+ * @type {{ name: string, goal: number, limit: number, source: string, own?: string }[]}
+ */
+export const BUNDLES = [
+  {
+    name: 'core, with memory',
+    goal: 18 * KB,
+    limit: 34_000,
+    source: `export { open } from 'src/venue.ts'; export * from 'backends/memory.ts'; export * from 'src/identity/noble.ts'; export * from 'src/platform/system.ts';`,
+  },
+  { name: 'page, with IndexedDB', goal: 22 * KB, limit: 42_000, source: `export { openVenue } from 'src/browser.ts';` },
+  ...['jobs', 'agents', 'sessions', 'traces'].map((service) => ({
+    name: `tidemark/${service}`,
+    goal: 4 * KB,
+    limit: 4 * KB,
+    source: `export * from 'src/services/${service}.ts';`,
+    own: `src/services/${service}`,
+  })),
+].filter(({ own }) => !own || existsSync(join(root, `${own}.ts`)));
 
-/** Prints a table. @returns {Promise<number>} an exit code: 1 over the limit */
-export async function printSize() {
-  const { total, noble } = await measureSize();
-  const rows = {
-    'openVenue + memory': total,
-    'of which noble': noble,
-    'of which Tidemark': total - noble,
-    goal: GOAL_BYTES,
-    limit: LIMIT_BYTES,
-  };
-  for (const [name, bytes] of Object.entries(rows))
-    console.log(
-      `${name.padEnd(20)}${bytes.toLocaleString('en').padStart(8)} B  ${(bytes / 1024).toFixed(1).padStart(5)} KB`,
-    );
-  if (total > GOAL_BYTES) console.log(`goal not reached: ${(total - GOAL_BYTES).toLocaleString('en')} B over it`);
-  if (total > LIMIT_BYTES) console.error(`${(total - LIMIT_BYTES).toLocaleString('en')} B over the limit`);
-  return total > LIMIT_BYTES ? 1 : 0;
-}
-
-/** @param {RegExp[]} external */
-async function bundledSize(external) {
+/** @param {typeof BUNDLES[number]} bundle @returns {Promise<number>} bytes, minified, gzip level 9 */
+export async function measureSize({ source, own }) {
   const { rolldown } = await import('rolldown');
   const entry = 'size-entry';
   const build = await rolldown({
     input: entry,
     platform: 'browser',
-    external,
+    // Of a service its own files only: what it stands on is there already.
+    external: (id, importer) =>
+      own !== undefined &&
+      importer !== undefined &&
+      importer !== entry &&
+      !join(importer, '..', id).includes(`${own}/`),
     transform: { target: 'es2022', define: { 'process.env.NODE_ENV': '"production"' } },
     plugins: [
       {
         name: entry,
         resolveId: (id) => (id === entry ? id : null),
-        load: (id) =>
-          id === entry
-            ? `export { openVenue } from ${JSON.stringify(join(root, 'src/browser.ts'))};
-               export * from ${JSON.stringify(join(root, 'backends/memory.ts'))};`
-            : null,
+        load: (id) => (id === entry ? source.replace(/from '/g, `from '${root}/`) : null),
       },
     ],
   });
   const { output } = await build.generate({ format: 'esm', minify: true, codeSplitting: false });
   await build.close();
   return gzipSync(output[0].code, { level: 9 }).length;
+}
+
+/** Prints a table. @returns {Promise<number>} an exit code: 1 over a limit */
+export async function printSize() {
+  let code = 0;
+  for (const bundle of BUNDLES) {
+    const { name, goal, limit } = bundle;
+    const bytes = await measureSize(bundle);
+    const told = bytes <= goal ? 'reached' : bytes <= limit ? 'not reached' : `OVER THE LIMIT of ${limit} B`;
+    if (bytes > limit) code = 1;
+    console.log(
+      `${name.padEnd(24)}${bytes.toLocaleString('en').padStart(7)} B ${(bytes / KB).toFixed(1).padStart(6)} KB   goal ${goal / KB} KB: ${told}`,
+    );
+  }
+  return code;
 }
