@@ -1,7 +1,7 @@
 // The connection to the database: opened with a time-out, given up when it is in others' way, lost or broken, and opened again
 // when it is needed next. Knows nothing of what is written over it.
 import { TidemarkError } from '../../src/backend';
-import { type StoreName, storeNames } from './records';
+import { failure, type StoreName, storeNames } from './records';
 
 export interface ConnectionOptions {
   readonly factory?: IDBFactory;
@@ -34,6 +34,9 @@ export interface Connection {
 
 /** What the database itself has decided: it would say the same on a fresh connection. */
 const decided = ['QuotaExceededError', 'ConstraintError'];
+
+/** Between two attempts to open the database. */
+const retryMs = 200;
 
 /** Rejects when it takes too long; what comes then is handed to `late`. */
 export function within<T>(ms: number, what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
@@ -112,14 +115,13 @@ export function connect(
         return db;
       } catch (cause) {
         if (closed || cause instanceof TidemarkError) throw closed ?? cause;
-        if (tries < openTries) continue;
-        const { name: why = 'Error', message = '' } = cause as Partial<Error>;
-        throw new TidemarkError(
-          'no_storage',
-          `the IndexedDB database '${name}' cannot be opened (${why}: ${message}): allow this site to store data, leave private ` +
-            'browsing, close its other tabs and try again, or use another store',
-          { cause: Object.assign(new Error(message, { cause }), { code: why }) },
-        );
+        if (tries >= openTries) {
+          const advice =
+            '. Allow this site to store data, leave private browsing, close its other tabs, or use another store';
+          throw failure('no_storage', `the IndexedDB database '${name}' cannot be opened`, cause, advice);
+        }
+        // Chromium that has just lost the database to a full disk says no for a moment.
+        if ((cause as Error).name !== 'TimeoutError') await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }
   }

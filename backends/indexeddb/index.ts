@@ -19,7 +19,7 @@ import {
 } from './checkpoints';
 import { type CommitStore, covers, type FoundCommit, putCommit, readCommits, removeCommit, storedLog } from './commits';
 import { ConnectionLost, type ConnectionOptions, connect, within } from './connection';
-import { firstsOf, ioError, type StoreName, under, write } from './records';
+import { failure, firstsOf, type StoreName, under, write } from './records';
 import { askPlatform, countBytes, keepBytes, writeScratch } from './upkeep';
 
 export interface IndexedDBOptions extends ConnectionOptions {
@@ -81,7 +81,9 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     const done = () => inFlight.delete(work);
     work.then(done, done);
     return work.catch((error) => {
-      throw error instanceof DOMException || error instanceof ConnectionLost ? ioError(target, doing, error) : error;
+      throw error instanceof DOMException || error instanceof ConnectionLost
+        ? failure('io', `${target}: cannot ${doing}`, error)
+        : error;
     });
   }
 
@@ -189,7 +191,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     appendNow(commit, at) {
       live();
       const { db } = connection;
-      if (!db) throw ioError(target, 'append', new DOMException('there is no connection now', 'InvalidStateError'));
+      if (!db) throw failure('io', `${target}: cannot append`, new DOMException('not connected', 'InvalidStateError'));
       const written = track(
         'append',
         connection.on(db, () => put(db, 'last', commit, at, 'relaxed')),

@@ -106,10 +106,10 @@ export function bytesOf(value: unknown): Bytes {
 }
 
 /** `cause.code` is the DOMException's name: its own `code` is a number that says nothing. */
-export function ioError(target: string, doing: string, cause: unknown): TidemarkError {
+export function failure(code: 'io' | 'no_storage', what: string, cause: unknown, advice = ''): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
   const { name = 'Error', message = '' } = cause as Partial<Error>;
-  return new TidemarkError('io', `${target}: cannot ${doing}: ${name}: ${message}`, {
+  return new TidemarkError(code, `${what}: ${name}: ${message}${advice}`, {
     cause: Object.assign(new Error(message, { cause }), { code: name }),
   });
 }

@@ -4,11 +4,10 @@ import { wrap } from 'idb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { indexeddbBackend, removeDatabase } from '../../backends/indexeddb';
 import { makeCommit } from '../backend-contract';
-import { findTexts, text } from './contract/stage';
+import { A, findTexts, text } from './contract/stage';
 import { indexeddbWorld, look } from './helpers/indexeddb';
 import { gate, WatchedFactory } from './helpers/indexeddb-watch';
 
-const A = 'a0a0a0a0a0a0a0a0';
 const never = new Promise(() => {});
 const seedOf = (byte: number) => new Uint8Array(32).fill(byte);
 
@@ -39,13 +38,29 @@ describe('opening has an end', () => {
     await backend.close();
   });
 
+  it('one that is refused is not tried again in the same moment', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { watched, world } = start();
+    watched.holdOpen = (attempt) => {
+      if (attempt === 1) throw new DOMException('The connection was closed.', 'AbortError');
+      return undefined;
+    };
+    const backend = world.backend();
+    const opened = backend.open('venue');
+    await vi.advanceTimersByTimeAsync(199);
+    expect(watched.opens).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await opened).venue).toBe('venue');
+    await backend.close();
+  });
+
   it('and none is answered: no_storage, which says what to do', async () => {
     const { watched, world } = start();
     watched.holdOpen = () => never;
     const backend = world.backend({ openMs: 5, openTries: 2 });
     await expect(backend.open('venue')).rejects.toMatchObject({
       code: 'no_storage',
-      message: expect.stringMatching(new RegExp(`'${world.name}'.*TimeoutError.*allow this site`)),
+      message: expect.stringMatching(new RegExp(`'${world.name}'.*TimeoutError.*Allow this site`)),
       cause: { code: 'TimeoutError' },
     });
     expect(watched.opens).toBe(2);

@@ -1,13 +1,10 @@
-// What tabs tell each other, what a page gives up before it may be frozen, and what else a store does for a venue: quarantine, usage, mending
-// after a crash.
+// What tabs tell each other of commits, and what a page gives up before it may be frozen and takes up again.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { indexeddbBackend } from '../../backends/indexeddb';
 import { makeCommit } from '../backend-contract';
-import { findTexts, patience, pattern, pieces, text } from './contract/stage';
-import { indexeddbWorld, look } from './helpers/indexeddb';
+import { A, findTexts, text } from './contract/stage';
+import { indexeddbWorld } from './helpers/indexeddb';
 import { WatchedFactory } from './helpers/indexeddb-watch';
-
-const A = 'a0a0a0a0a0a0a0a0';
 
 /** Channels that a test can look at; those of one name hear each other, in the same turn. */
 class Heard {
@@ -241,95 +238,5 @@ describe('a page that may be frozen', () => {
       throw new DOMException('', 'SecurityError');
     };
     await expect(one.resume!()).rejects.toMatchObject({ code: 'no_storage' });
-  });
-});
-
-describe('after a crash', () => {
-  it('mend() writes 4 MB in small records, strictly, and takes them away again, once an opening', async () => {
-    const { world, one, watched } = await start();
-    const before = await one.usage();
-    const counts: number[] = [];
-    watched.onCommit = (_, proceed) => {
-      proceed();
-      counts.push(watched.writing('scratch').length);
-    };
-    await Promise.all([one.mend!(), one.mend!()]);
-    await one.mend!();
-    const [filled, emptied, ...more] = watched.writing('scratch');
-    expect(more).toEqual([]);
-    expect([filled!.durability, emptied!.durability]).toEqual(['strict', 'strict']);
-    const sizes = filled!.calls.map(({ args }) => (args[0] as ArrayBuffer).byteLength);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(4 * 1024 * 1024);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(32 * 1024);
-    expect(await look(world, (db) => db.count('scratch'))).toBe(0);
-    expect(await one.usage()).toEqual(before);
-  });
-});
-
-describe('the platform', () => {
-  it('is asked what it gives and promises, where it can say', async () => {
-    const { one } = await start();
-    vi.stubGlobal('navigator', {
-      storage: {
-        estimate: async () => ({ quota: 1000, usage: 7 }),
-        persisted: async () => true,
-        persist: async () => true,
-      },
-    });
-    expect(await one.usage()).toEqual({ bytes: 0, quota: 1000, persisted: true });
-    expect(await one.persist!()).toBe(true);
-  });
-
-  it.each([
-    ['no navigator', undefined],
-    ['no storage', {}],
-    ['a storage that can do nothing', { storage: {} }],
-    [
-      'a storage that refuses',
-      {
-        storage: {
-          estimate: () => Promise.reject(new Error('no')),
-          persisted: () => Promise.reject(new Error('no')),
-          persist: () => Promise.reject(new Error('no')),
-        },
-      },
-    ],
-  ])('%s: nothing is said, and nothing promised', async (_, navigator) => {
-    const { one } = await start();
-    vi.stubGlobal('navigator', navigator);
-    expect(await one.usage()).toEqual({ bytes: 0 });
-    expect(await one.persist!()).toBe(false);
-  });
-
-  it('does not count for the bytes: those are of our records, all of them', async () => {
-    const { one } = await start();
-    const [first, last] = [makeCommit(A, 0, 100_000), makeCommit(A, 1)];
-    await one.append(first.line, first.at, 'relaxed');
-    await one.appendNow!(last.line, last.at);
-    await one.quarantine(pattern(300, 1), 'a test says so');
-    await one.checkpoint(pieces(pattern(5000, 1)), {}, 0);
-    await one.checkpoint(pieces(pattern(700, 1)), {}, 1);
-    expect((await one.usage()).bytes).toBe(first.line.length + last.line.length + 300 + 5000 + 700);
-  });
-});
-
-describe('quarantine', () => {
-  it('says where, with why, strictly; and does not take other bytes for the same', async () => {
-    const { world, one, watched } = await start();
-    const places: string[] = [];
-    for (const bytes of [[1, 2], [3, 4], [1, 2], [1, 2, 3], []])
-      places.push(await one.quarantine(new Uint8Array(bytes), `${bytes}`));
-    expect(places).toEqual(['2-0', '2-1', '2-0', '3-0', '0-0'].map((place) => `${one.target}/quarantine/${place}`));
-    const kept = await look(world, (db) => db.getAll('quarantine'));
-    expect(kept.map(({ why }) => why)).toEqual(['', '1,2', '3,4', '1,2,3']);
-    expect(watched.writing('quarantine').every(({ durability }) => durability === 'strict')).toBe(true);
-  });
-
-  it('is waited for by close()', async () => {
-    const { world, one } = await start();
-    const kept = one.quarantine(pattern(1000, 1), 'a test says so');
-    await one.close();
-    await kept;
-    await expect.poll(() => world.quarantined(), patience).toHaveLength(1);
   });
 });

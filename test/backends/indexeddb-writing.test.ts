@@ -1,46 +1,16 @@
-// How the IndexedDB backend writes: in the turn of the call, in small parts, without reading, and again on a fresh connection when
-// the one it has is lost. Whatever becomes of a transaction, the promise settles, with the reason.
+// How the IndexedDB backend writes: in the turn of the call, in small parts, without reading. When the database says no, the promise
+// says why.
 import { describe, expect, it, vi } from 'vitest';
-import type { TidemarkError } from '../../src/backend';
 import { makeCommit } from '../backend-contract';
-import { findTexts, some, text, textsOf } from './contract/stage';
-import { indexeddbWorld, look } from './helpers/indexeddb';
-import { abortWith, failingRequest, gate, WatchedFactory, type WatchedTransaction } from './helpers/indexeddb-watch';
-
-const A = 'a0a0a0a0a0a0a0a0';
-const B = 'b1b1b1b1b1b1b1b1';
-
-async function start() {
-  const watched = new WatchedFactory();
-  const world = indexeddbWorld(watched);
-  const backend = world.backend();
-  const first = await backend.open('venue');
-  watched.transactions.length = 0;
-  /** What the next one finds. */
-  const reopened = async () => {
-    await backend.close();
-    const next = world.backend();
-    const found = await findTexts(await next.open('venue'));
-    await next.close();
-    world.destroy();
-    return found;
-  };
-  return { watched, world, backend, first, reopened };
-}
+import { A, some, text, textsOf } from './contract/stage';
+import { look } from './helpers/indexeddb';
+import { codeOf, openTab, outcome } from './helpers/indexeddb-tab';
+import { abortWith, failingRequest, type WatchedFactory, type WatchedTransaction } from './helpers/indexeddb-watch';
 
 const putsOf = (seen: WatchedTransaction | undefined) => seen?.calls.filter(({ method }) => method === 'put') ?? [];
-const codeOf = (error: unknown) => ((error as Error).cause as { code?: unknown } | undefined)?.code;
-
-/** Settles the promise either way. */
-const outcome = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: TidemarkError) => error,
-  );
-
 describe('a commit is issued in the turn of the call', () => {
   it.each(['append', 'appendNow'] as const)('%s: every put and the commit() before it returns', async (method) => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     const { line, at } = makeCommit(A, 0, 100_000);
     const appended = backend[method]!(line, at, 'strict');
     const [seen, ...more] = watched.transactions;
@@ -52,7 +22,7 @@ describe('a commit is issued in the turn of the call', () => {
   });
 
   it('in parts of at most 32 KiB, each a buffer of its own with nothing else in it', async () => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     const { line, at } = makeCommit(A, 0, 70_000);
     const around = new Uint8Array(line.length + 5000).fill(1);
     around.set(line, 2500);
@@ -64,7 +34,7 @@ describe('a commit is issued in the turn of the call', () => {
   });
 
   it('by a transaction that reads nothing, relaxed or strict as asked', async () => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     const [one, two] = some(A, 0, 2);
     await backend.append(one!.line, one!.at, 'relaxed');
     await backend.append(two!.line, two!.at, 'strict');
@@ -79,7 +49,7 @@ describe('a commit is issued in the turn of the call', () => {
 
 describe('the last write before the page goes', () => {
   it('goes to an object store of its own, where nothing is waited for', async () => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     const [one, two] = some(A, 0, 2);
     const appended = backend.append(one!.line, one!.at, 'relaxed');
     const last = backend.appendNow!(two!.line, two!.at);
@@ -89,7 +59,7 @@ describe('the last write before the page goes', () => {
   });
 
   it('is taken out of there by the append of the same commit, and only that append touches it', async () => {
-    const { watched, world, backend, reopened } = await start();
+    const { watched, world, backend, reopened } = await openTab();
     const [one, two] = some(A, 0, 2);
     await backend.appendNow!(one!.line, one!.at);
     await backend.append(one!.line, one!.at, 'relaxed');
@@ -100,7 +70,7 @@ describe('the last write before the page goes', () => {
   });
 
   it('is taken out by the append of a later opening, too', async () => {
-    const { world, backend } = await start();
+    const { world, backend } = await openTab();
     const { line, at } = makeCommit(A, 0);
     await backend.appendNow!(line, at);
     await backend.close();
@@ -112,14 +82,14 @@ describe('the last write before the page goes', () => {
   });
 
   it('is refused in the turn of the call where there is no connection', async () => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     watched.loseConnections();
     await vi.waitUntil(() => outcomeOfNow(backend, A) !== undefined);
     expect(codeOf(outcomeOfNow(backend, A))).toBe('InvalidStateError');
     await reopened();
   });
 
-  const outcomeOfNow = (backend: Awaited<ReturnType<typeof start>>['backend'], writer: string): unknown => {
+  const outcomeOfNow = (backend: Awaited<ReturnType<typeof openTab>>['backend'], writer: string): unknown => {
     const { line, at } = makeCommit(writer, 0);
     try {
       backend.appendNow!(line, at);
@@ -130,7 +100,7 @@ describe('the last write before the page goes', () => {
   };
 
   it('that fails is nobody’s unhandled rejection', async () => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     watched.onCommit = ({ tx }) => tx.abort();
     const { line, at } = makeCommit(A, 0);
     const written = backend.appendNow!(line, at);
@@ -180,7 +150,7 @@ describe('a database that says no is heard, and the next append goes through', (
   ];
 
   it.each(ways)('no room: %s', async (_, harm) => {
-    const { watched, backend, reopened } = await start();
+    const { watched, backend, reopened } = await openTab();
     harm(watched);
     const { line, at } = makeCommit(A, 0, 100_000);
     const error = await outcome(backend.append(line, at, 'strict'));
@@ -198,7 +168,7 @@ describe('a database that says no is heard, and the next append goes through', (
   });
 
   it('a commit of which one part cannot be put leaves nothing', async () => {
-    const { watched, world, backend, reopened } = await start();
+    const { watched, world, backend, reopened } = await openTab();
     const [, thrown] = ways[1]!;
     thrown(watched);
     const { line, at } = makeCommit(A, 0, 100_000);
@@ -206,119 +176,5 @@ describe('a database that says no is heard, and the next append goes through', (
     watched.onCall = undefined;
     expect(await look(world, (db) => db.count('commits'))).toBe(0);
     expect(await reopened()).toEqual([]);
-  });
-});
-
-describe('a connection that is lost is replaced, and the same bytes are written again in the same call', () => {
-  const count = (watched: WatchedFactory) => ({ opens: watched.opens, writes: watched.writing('commits').length });
-
-  it.each<[how: string, harm: (watched: WatchedFactory) => void]>([
-    [
-      'InvalidStateError',
-      (watched) => {
-        watched.onTransaction = () => {
-          watched.onTransaction = undefined;
-          throw new DOMException('The database connection is closing.', 'InvalidStateError');
-        };
-      },
-    ],
-    [
-      'an abort that says nothing',
-      (watched) => {
-        watched.onCommit = ({ tx }) => {
-          watched.onCommit = undefined;
-          tx.abort();
-        };
-      },
-    ],
-    [
-      'UnknownError, as WebKit says it',
-      (watched) => {
-        watched.onCall = (call, _, { tx }) => {
-          watched.onCall = undefined;
-          return failingRequest(tx, call.store, 'UnknownError');
-        };
-      },
-    ],
-    [
-      'closed by the engine with the transaction under way',
-      (watched) => {
-        watched.onCommit = (_, proceed) => {
-          watched.onCommit = undefined;
-          proceed();
-          watched.loseConnections();
-        };
-      },
-    ],
-    ['closed by the engine before', (watched) => watched.loseConnections()],
-  ])('%s', async (_, harm) => {
-    const { watched, backend, reopened } = await start();
-    watched.holdOpen = () => undefined;
-    watched.opens = 0;
-    harm(watched);
-    const { line, at } = makeCommit(A, 0, 100_000);
-    await backend.append(line, at, 'strict');
-    expect(watched.opens).toBe(1);
-    expect(watched.connections.size).toBe(1);
-    expect(await reopened()).toEqual([text(line)]);
-  });
-
-  it('a transaction that never settles is given up with its connection', async () => {
-    const { watched, backend, reopened } = await start();
-    const { line, at } = makeCommit(A, 0);
-    watched.onCommit = ({ tx }, proceed) => {
-      watched.onCommit = undefined;
-      tx.oncomplete = null;
-      proceed();
-    };
-    const hanging = backend.append(line, at, 'relaxed');
-    watched.loseConnections();
-    await hanging;
-    expect(await reopened()).toEqual([text(line)]);
-  });
-
-  it('once: then it rejects, and the next call begins with a fresh one', async () => {
-    const { watched, backend, reopened } = await start();
-    const { line, at } = makeCommit(A, 0);
-    watched.holdOpen = () => undefined;
-    watched.onCommit = ({ tx }) => tx.abort();
-    const error = await outcome(backend.append(line, at, 'strict'));
-    expect(error).toMatchObject({ code: 'io' });
-    expect(codeOf(error)).toBe('AbortError');
-    expect(count(watched)).toEqual({ opens: 1, writes: 2 });
-    expect(watched.connections.size).toBe(0);
-
-    watched.onCommit = undefined;
-    await backend.append(line, at, 'strict');
-    expect(count(watched)).toEqual({ opens: 2, writes: 3 });
-    expect(await reopened()).toEqual([text(line)]);
-  });
-});
-
-describe('close() waits for what was issued', () => {
-  it('also for a commit that has to wait for a connection', async () => {
-    const { watched, world, backend } = await start();
-    const opening = gate();
-    watched.holdOpen = () => opening.opened;
-    watched.loseConnections();
-    const { line, at } = makeCommit(B, 0);
-    const appended = backend.append(line, at, 'strict');
-    const closed = backend.close();
-    opening.open();
-    await Promise.all([appended, closed]);
-    expect(watched.connections.size).toBe(0);
-    const next = world.backend();
-    expect(await findTexts(await next.open('venue'))).toEqual([text(line)]);
-    await next.close();
-    world.destroy();
-  });
-
-  it('and what comes after it is refused', async () => {
-    const { backend } = await start();
-    await backend.close();
-    const { line, at } = makeCommit(A, 0);
-    expect(await outcome(backend.append(line, at, 'strict'))).toMatchObject({ code: 'closed' });
-    expect(() => backend.appendNow!(line, at)).toThrow(expect.objectContaining({ code: 'closed' }));
-    expect(await outcome(backend.key({ seed: new Uint8Array(32) }))).toMatchObject({ code: 'closed' });
   });
 });
