@@ -24,7 +24,7 @@ export class WatchedFactory {
   /** Connections that were opened and not closed. */
   readonly connections = new Set<IDBDatabase>();
   opens = 0;
-  /** Called with each attempt to open; its success is told when the promise resolves. */
+  /** Called with each attempt to open, and may throw; its success is told when the promise resolves. */
   holdOpen: ((attempt: number) => Promise<unknown> | undefined) | undefined;
   /** May throw in the place of db.transaction(). */
   onTransaction: ((stores: string[], mode: string) => void) | undefined;
@@ -43,8 +43,8 @@ export class WatchedFactory {
   }
 
   open(name: string, version?: number): IDBOpenDBRequest {
-    const asked = this.inner.open(name, version);
     const held = this.holdOpen?.(++this.opens);
+    const asked = this.inner.open(name, version);
     const request = {
       onsuccess: null as (() => void) | null,
       onerror: null as (() => void) | null,
