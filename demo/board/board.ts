@@ -13,7 +13,10 @@ export function showBoard(board: Board, atRisk: (key: string) => boolean): () =>
   const remote = new Set<string>();
 
   const keyOf = (card: Element): string => (card as HTMLElement).dataset.key!;
-  const name = (key: string): string => `“${notes.get(key)?.text.trim().slice(0, 40) || 'an empty note'}”`;
+  const name = (key: string): string => {
+    const text = notes.get(key)?.text.trim() || 'an empty note';
+    return `“${text.length > 40 ? `${text.slice(0, 36).trim()}…` : text}”`;
+  };
   const indexOf = (card: Element): number => [...list.children].indexOf(card);
 
   const isDragging = draggable(list, (card, index) => {
@@ -125,6 +128,7 @@ export function showBoard(board: Board, atRisk: (key: string) => boolean): () =>
     if (card.contains(document.activeElement)) (next ?? byId('add')).focus();
     const what = name(key);
     notes.delete(key);
+    render();
     if (note.text === '') say('An empty note was not kept.');
     else say(`Deleted ${what}.`, () => notes.set(key, note));
   }

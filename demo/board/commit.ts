@@ -6,7 +6,7 @@ import { byId, bytes, counted, write } from './dom';
 function showLong(id: string, text: string): void {
   const element = byId(id);
   element.title = text;
-  write(element, text.length > 44 ? `${text.slice(0, 28)}…${text.slice(-14)}` : text);
+  write(element, text.length > 44 ? `${text.slice(0, 20)}…${text.slice(-12)}` : text);
 }
 
 /** @param signatureOf the signature on the commit of a hash */

@@ -48,8 +48,7 @@ export function afterCrash(found: readonly Entry[]): string | undefined {
   const here = new Set(found.map(({ region, key }) => `${region}/${key}`));
   const kept = durable.filter(([region, key]) => here.has(`${region}/${key}`)).length;
   const all =
-    kept === durable.length
-      ? `all ${counted(kept, 'note')} that were`
-      : `${kept} of ${counted(durable.length, 'note')} that were`;
-  return `The tab has crashed. Called durable and here: ${all}. Not durable in that instant, and called so: ${counted(unsaved, 'entry', 'entries')}.`;
+    kept === durable.length ? `All ${counted(kept, 'note')}` : `Only ${kept} of ${counted(durable.length, 'note')}`;
+  const rest = counted(unsaved, 'entry', 'entries');
+  return `The tab crashed. ${all} that it had called durable are here. What was written in that instant, ${rest}, it had called unsaved.`;
 }

@@ -94,13 +94,12 @@ function render(losses: readonly Loss[]): void {
   rows.sort((a, b) => Number(a.durable) - Number(b.durable));
   const hidden = rows.length > rowsMax ? rows.splice(rowsMax - 1).length : 0;
   const cells = rows.map(({ root, live, durable }) => {
-    const row = make('tr', { className: durable ? 'durable' : 'open' }, make('td', {}, root), make('td', {}, live));
-    return row;
+    return make('tr', { className: durable ? 'durable' : 'open' }, make('td', {}, root), make('td', {}, live));
   });
   if (rows.length === 0)
     cells.push(
       make('tr', { className: 'none' }, make('td', { colSpan: 2 }, 'Nothing: all that is in memory is durable.')),
     );
-  if (hidden > 0) cells.push(make('tr', {}, make('td', { colSpan: 2 }, `and ${hidden} more`)));
+  if (hidden > 0) cells.push(make('tr', { className: 'more' }, make('td', { colSpan: 2 }, `and ${hidden} more`)));
   byId('losses').replaceChildren(...cells);
 }

@@ -21,6 +21,7 @@ try {
   start(
     await openVenue({
       store: store.backend,
+      fallback: 'memory',
       // The page itself shows failures, and that they pass.
       logger: { info: () => undefined, warn: () => undefined, error: say },
     }),
@@ -45,7 +46,11 @@ function start(venue: Venue): void {
   wireButtons(board, store);
   byId<HTMLButtonElement>('add').disabled = false;
   const crashed = afterCrash(entriesOf(venue));
+  const { target, reasons } = venue.health();
   if (crashed) say(crashed);
+  else if (target === 'memory')
+    say('This browser keeps nothing here: the notes are in memory, until the tab is closed.');
+  else if (reasons.length > 0) say(`The store was opened, but: ${reasons.join('; ')}.`);
 }
 
 function showTide(venue: Venue, showState: () => void): void {

@@ -19,11 +19,12 @@ export const explain = (error: unknown): string => (error instanceof Error ? err
 /** @returns to be called when the number of unsaved entries may have changed */
 export function showStatus(venue: Venue): () => void {
   let failure: FailureInfo | undefined;
+  const kept = venue.health().target !== 'memory';
   const show = onceAFrame(() => {
     const { entries } = venue.health().unsaved;
-    const state = failure ? 'failing' : venue.unsaved.get() ? 'saving' : 'saved';
+    const state = !kept ? 'unkept' : failure ? 'failing' : venue.unsaved.get() ? 'saving' : 'saved';
     document.body.dataset.state = state;
-    write(byId('saved'), { failing: 'Not saved', saving: 'Saving…', saved: 'Saved' }[state]);
+    write(byId('saved'), { unkept: 'Not kept', failing: 'Not saved', saving: 'Saving…', saved: 'Saved' }[state]);
     const unsaved = entries === 0 ? 'Nothing unsaved' : `${counted(entries, 'entry', 'entries')} unsaved`;
     write(byId('unsaved'), failure ? `${unsaved}: ${failure.code}` : unsaved);
   });

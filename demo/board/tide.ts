@@ -6,7 +6,7 @@ import { levelOf, type Mark, Water } from './water';
 
 /** The scale at the right edge. */
 const gauge = [1, 10, 100, 1000, 10_000];
-const gaugeWidth = 46;
+const gaugeWidth = 50;
 const labelFont = "italic 13px 'Newsreader', 'Iowan Old Style', Georgia, serif";
 const gaugeFont = "11px 'Hanken Grotesk', system-ui, sans-serif";
 /** Of the height: the sea's level with nothing unsaved, and with all that the scale has. */

@@ -5,6 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { servePage } from '../../scripts/demo.mjs';
 import { add, launch, ready, saved, serveBuilt, texts, type Visit, visit } from './board/page';
 
+declare global {
+  interface Window {
+    framesDrawn: number;
+  }
+}
+
 let browser: Browser;
 let site: Awaited<ReturnType<typeof serveBuilt>>;
 let user: Visit;
@@ -80,7 +86,7 @@ describe('the buttons of the demo page', () => {
 
     page = await user.open(site.url);
     await poll(message).toBe(
-      'The tab has crashed. Called durable and here: all 1,006 notes that were. Not durable in that instant, and called so: 1 entry.',
+      'The tab crashed. All 1,006 notes that it had called durable are here. What was written in that instant, 1 entry, it had called unsaved.',
     );
     expect(await texts(page)).toEqual([...examples, 'Written just before the crash, and durable']);
     expect(await pile()).toBe('1,000 notes');
@@ -99,7 +105,9 @@ describe('the buttons of the demo page', () => {
     await crashed;
     await page.close();
     page = await user.open(site.url);
-    await poll(message).toContain('all 5 notes that were. Not durable in that instant');
+    await poll(message).toContain(
+      'All 5 notes that it had called durable are here. What was written in that instant, ',
+    );
     expect(await texts(page)).toEqual(examples);
   });
 
@@ -143,10 +151,10 @@ describe('the buttons of the demo page', () => {
     expect(Number(await page.textContent('#joins'))).toBeGreaterThan(0);
 
     // The second deletes a note that is being edited in the first.
-    await page.locator('.note').first().press('Enter');
+    await page.locator('.note').last().press('Enter');
     await second.bringToFront();
-    await second.locator('.note').first().press('Delete');
-    await poll(() => texts(page)).toEqual(['From the second']);
+    await second.locator('.note').last().press('Delete');
+    await poll(() => texts(page)).toEqual(['From the first']);
     await second.click('#write');
     await poll(() => pile(page)).toBe('1,000 notes');
   });
@@ -312,6 +320,121 @@ describe('the notes of the demo page', () => {
     expect(await texts(page)).toEqual(['a', 'b', 'c']);
     await page.keyboard.press('ArrowRight');
     expect(await texts(page)).toEqual(['a', 'c', 'b']);
+  });
+});
+
+describe('the demo page', () => {
+  it('has what was typed last, however soon after it the page was left', async () => {
+    await page.click('#add');
+    await page.keyboard.type('The last word');
+    await page.goto('about:blank');
+    await page.goto(site.url);
+    await ready(page);
+    expect(await texts(page)).toEqual(['The last word']);
+  });
+
+  it('says so where the browser keeps nothing', async () => {
+    await user.context.addInitScript(() => Object.defineProperty(window, 'indexedDB', { value: undefined }));
+    const tab = await user.open(site.url);
+    await poll(() => tab.textContent('#message')).toMatch(/^This browser keeps nothing here/);
+    await add(tab, 'For now');
+    await poll(() => tab.textContent('#saved')).toBe('Not kept');
+    expect(await texts(tab)).toEqual(['For now']);
+  });
+
+  it('draws nothing once nothing changes', async () => {
+    await page.clock.install();
+    await page.reload();
+    await ready(page);
+    await page.click('#write');
+    await poll(message).toContain('durable after');
+    await page.evaluate(() => {
+      const request = window.requestAnimationFrame;
+      window.framesDrawn = 0;
+      window.requestAnimationFrame = (draw) => {
+        window.framesDrawn++;
+        return request(draw);
+      };
+    });
+    const drawn = () => page.evaluate(() => window.framesDrawn);
+    await poll(drawn).toBeGreaterThan(0);
+    await page.clock.runFor(35_000);
+    const before = await drawn();
+    await page.clock.runFor(10_000);
+    expect(await drawn()).toBe(before);
+  });
+
+  it('stands still for whoever wants less movement', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await layExamples();
+    await page.locator('.note').first().press('ArrowRight');
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+  });
+
+  it('gives everything that can be used a name', async () => {
+    await layExamples();
+    await page.click('#write');
+    await page.locator('.note').first().press('Enter');
+    const session = await user.context.newCDPSession(page);
+    const { nodes } = await session.send('Accessibility.getFullAXTree');
+    const used = ['button', 'link', 'textbox', 'image', 'list', 'table', 'complementary', 'region'];
+    const found = nodes.filter(({ ignored, role }) => !ignored && used.includes(role?.value as string));
+    expect(found.length).toBeGreaterThan(15);
+    const nameless = found.filter(({ role, name }) => !name?.value && role?.value !== 'complementary');
+    expect(nameless.map(({ role, backendDOMNodeId }) => `${role?.value} ${backendDOMNodeId}`)).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)('has text that stands out from what it is on (%s)', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    const texts = { ink: 4.5, soft: 4.5, sea: 4.5, alarm: 4.5 };
+    const notes = ['chalk', 'sand', 'kelp', 'shell', 'mussel'];
+    const pairs: [text: string, ground: string, least: number][] = [
+      ...Object.entries(texts).flatMap(([text, least]): [string, string, number][] => [
+        [text, 'ground', least],
+        [text, 'paper', least],
+      ]),
+      ...notes.flatMap((note): [string, string, number][] => [
+        ['ink', note, 4.5],
+        ['soft', note, 4.5],
+        ['sea', note, 3], // the ring of a focused button
+      ]),
+      ...['land', 'wet'].flatMap((ground): [string, string, number][] => [
+        ['ink', ground, 4.5],
+        ['alarm', ground, ground === 'land' ? 4.5 : 3],
+      ]),
+      ['ink', 'shallow', 4.5],
+      ['on-sea', 'sea', 4.5],
+      ['on-alarm', 'alarm', 4.5],
+      ['sea', 'land', 3],
+    ];
+    const colours = await page.evaluate(
+      (names) => {
+        const probe = document.body.appendChild(document.createElement('i'));
+        return Object.fromEntries(
+          names.map((name) => {
+            probe.style.color = `var(--${name})`;
+            return [
+              name,
+              getComputedStyle(probe)
+                .color.match(/[\d.]+/g)!
+                .map(Number),
+            ];
+          }),
+        );
+      },
+      [...new Set(pairs.flatMap((pair) => pair.slice(0, 2) as string[]))],
+    );
+    const light = (name: string) => {
+      const [r = 0, g = 0, b = 0] = colours[name]!.map((c) =>
+        c <= 10 ? c / 3294 : ((c / 255 + 0.055) / 1.055) ** 2.4,
+      );
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05; // WCAG 2.2, relative luminance
+    };
+    const weak = pairs.flatMap(([text, ground, least]) => {
+      const ratio = Math.max(light(text), light(ground)) / Math.min(light(text), light(ground));
+      return ratio < least ? [`${text} on ${ground}: ${ratio.toFixed(2)}`] : [];
+    });
+    expect(weak).toEqual([]);
   });
 });
 
