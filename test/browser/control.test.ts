@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import type { ControlPage } from './pages/control';
 import type { Way } from './pages/typed';
-import { arrived, inEach, pageIn, type Stage } from './stage';
-
-const tries = Number(process.env.TIDEMARK_TRIES ?? 8);
+import { arrived, blankOf, go, inEach, pageIn, type Stage } from './stage';
+import { tries } from './table';
 
 /** Types and leaves so many times. @returns how often something was missing afterwards */
 async function lost(stage: Stage, way: Way | 'close', size: number): Promise<number> {
@@ -17,14 +16,13 @@ async function lost(stage: Stage, way: Way | 'close', size: number): Promise<num
     const name = `${way}-${size}-${seed}`;
     const control = pageIn<ControlPage>(tab);
     await control.open(name);
-    await control.typeAndLeave({ seed, size }, way === 'close' ? 'stay' : way, `${site.other}/blank`);
+    await control.typeAndLeave({ seed, size }, way === 'close' ? 'stay' : way, blankOf(stage));
     if (way === 'close') {
       await tab.close();
       tab = await browser.newTab(page);
     } else {
-      await arrived(tab, `${site.other}/blank`);
-      await tab.evaluate(`void (location.href = ${JSON.stringify(page)})`);
-      await arrived(tab, page);
+      await arrived(tab, blankOf(stage));
+      await go(tab, page);
     }
     const { typed, found } = await pageIn<ControlPage>(tab).count(name, { seed, size });
     if (found < typed) losses++;

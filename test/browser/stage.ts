@@ -58,3 +58,14 @@ export const pageIn = <Page>(tab: Tab): Remote<Page> =>
 /** Waits until the tab has arrived at an address. */
 export const arrived = (tab: Tab, url: string): Promise<boolean> =>
   until(`the tab is at ${url}`, async () => (await tab.evaluate('location.href')) === url);
+
+/** Leaves the page in the tab for another one. */
+export async function go(tab: Tab, url: string): Promise<Tab> {
+  await tab.evaluate(`void (location.href = ${JSON.stringify(url)})`);
+  await arrived(tab, url);
+  return tab;
+}
+
+export const venueOf = ({ site }: Stage): string => `${site.origin}/venue`;
+/** A page of another origin. */
+export const blankOf = ({ site }: Stage): string => `${site.other}/blank`;

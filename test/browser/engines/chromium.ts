@@ -99,10 +99,12 @@ class ChromiumTab implements Tab {
     return this.page.close();
   }
 
-  async crash(): Promise<void> {
-    const crashed = new Promise((resolve) => this.page.once('crash', resolve));
-    this.session.send('Page.crash').catch(() => undefined); // never answered
-    await crashed;
+  async crasher(): Promise<() => Promise<void>> {
+    return async () => {
+      const crashed = new Promise((resolve) => this.page.once('crash', resolve));
+      this.session.send('Page.crash').catch(() => undefined); // never answered
+      await crashed;
+    };
   }
 
   send(method: string, params: object = {}): Promise<unknown> {

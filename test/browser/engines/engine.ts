@@ -30,8 +30,8 @@ export interface Tab {
   /** Puts it in front; resolves when the page is visible. */
   show(): Promise<void>;
   close(): Promise<void>;
-  /** Its renderer dies; others that live in the same process die with it. */
-  crash(): Promise<void>;
+  /** Looks for its renderer. @returns what kills it at once; others that live in the same process die with it */
+  crasher(): Promise<() => Promise<void>>;
   /** Chromium only: a command of the DevTools protocol. */
   send?(method: string, params?: object): Promise<unknown>;
 }

@@ -87,7 +87,8 @@ class FirefoxTab implements Tab {
     return this.page.close();
   }
 
-  async crash(): Promise<void> {
-    process.kill(await busiest(this.browser, / -isForBrowser /, () => this.evaluate(spinning)), 'SIGKILL');
+  async crasher(): Promise<() => Promise<void>> {
+    const pid = await busiest(this.browser, / -isForBrowser /, () => this.evaluate(spinning));
+    return async () => void process.kill(pid, 'SIGKILL');
   }
 }

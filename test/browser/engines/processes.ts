@@ -6,9 +6,11 @@ import { until } from './engine';
 
 /** Pids of the groups' first processes. */
 const running = new Set<number>();
-process.on('exit', () => {
+const killAll = () => {
   for (const pid of running) killGroup(pid);
-});
+};
+process.on('exit', killAll);
+process.on('disconnect', killAll); // whoever runs the tests is gone
 
 /** Sees to it that the group of this process does not outlive us. */
 export function watch(child: ChildProcess): number {
@@ -23,6 +25,15 @@ export async function start(command: string, args: string[], options: SpawnOptio
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   watch(child);
   return child;
+}
+
+/** A screen that nobody sees. */
+export async function startScreen(xvfb: string): Promise<{ pid: number; display: string }> {
+  const screen = await start(xvfb, ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const number = await new Promise<string>((resolve) => screen.stdio[3]!.once('data', (data) => resolve(`${data}`)));
+  return { pid: screen.pid!, display: `:${number.trim()}` };
 }
 
 function killGroup(pid: number): void {

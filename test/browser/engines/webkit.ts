@@ -3,7 +3,7 @@
 import { createServer } from 'node:net';
 import { Builder, Capabilities, type ThenableWebDriver } from 'selenium-webdriver';
 import { type Browser, becomes, type Engine, type Tab, until } from './engine';
-import { busiest, kill, spinning, start } from './processes';
+import { busiest, kill, spinning, start, startScreen } from './processes';
 
 export const webkitEngine = (version: string, paths: string[]): Engine => ({
   name: 'webkit',
@@ -29,14 +29,11 @@ class WebKit implements Browser {
 
   async start(): Promise<void> {
     const [driver = '', miniBrowser = '', xvfb = ''] = this.paths;
-    const screen = await start(xvfb, ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    });
-    this.screen = screen.pid!;
-    const display = await new Promise<string>((resolve) => screen.stdio[3]!.once('data', (data) => resolve(`${data}`)));
+    const screen = await startScreen(xvfb);
+    this.screen = screen.pid;
     const port = await freePort();
     const child = await start(driver, [`--port=${port}`], {
-      env: { ...process.env, DISPLAY: `:${display.trim()}`, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
+      env: { ...process.env, DISPLAY: screen.display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
     });
     this.pid = child.pid!;
     const server = `http://127.0.0.1:${port}`;
@@ -114,8 +111,9 @@ class WebKitTab implements Tab {
     await this.browser.within(this.window, (driver) => driver.close());
   }
 
-  async crash(): Promise<void> {
-    process.kill(await busiest(this.pid, /WebKitWebProcess/, () => this.evaluate(spinning)), 'SIGKILL');
+  async crasher(): Promise<() => Promise<void>> {
+    const pid = await busiest(this.pid, /WebKitWebProcess/, () => this.evaluate(spinning));
+    return async () => void process.kill(pid, 'SIGKILL');
   }
 }
 

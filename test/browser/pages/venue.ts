@@ -2,7 +2,7 @@
 import { type Health, type OpenOptions, openVenue, type Region, type Venue } from '../../../src/browser';
 import { countFound, goForGood, leave, notesOf, report, type Typing, type Way } from './typed';
 
-let venue: Venue;
+let venue: Venue | undefined;
 let notes: Region<string>;
 
 interface Leaving {
@@ -36,24 +36,33 @@ const page = {
     for (const [key, text] of notesOf(typed)) notes.set(key, text);
   },
 
-  /** The last word is typed in the turn in which the page leaves. */
-  async typeAndLeave(typed: Typing, { way, url, spree }: Leaving): Promise<void> {
-    const written = notesOf(typed);
-    const steps = spree ? 40 : 1;
-    for (let step = 0; step < steps; step++) {
-      if (step > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-      const from = Math.floor((step * written.length) / steps);
-      const to = Math.floor(((step + 1) * written.length) / steps);
-      for (const [key, text] of written.slice(from, to)) notes.set(key, text);
-    }
-    leave(way, url);
+  /** The last word is typed in the turn in which the page leaves. Waits for that only if it does not leave by itself. */
+  typeAndLeave(typed: Typing, { way, url, spree }: Leaving): Promise<void> | undefined {
+    const work = async () => {
+      const written = notesOf(typed);
+      const steps = spree ? 40 : 1;
+      for (let step = 0; step < steps; step++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        const from = Math.floor((step * written.length) / steps);
+        const to = Math.floor(((step + 1) * written.length) / steps);
+        for (const [key, text] of written.slice(from, to)) notes.set(key, text);
+      }
+      leave(way, url);
+    };
+    const done = work();
+    return way === 'stay' ? done : undefined;
   },
 
   count: (typed: Typing) => countFound(typed, (key) => notes.get(key)),
-  flush: () => venue.flush(),
-  health: () => venue.health(),
-  close: () => venue.close(),
+  isOpen: () => venue !== undefined,
+  flush: () => venue!.flush({ timeoutMs: 30_000 }),
+  health: () => venue!.health(),
+  close: () => venue!.close(),
 };
 
 export type VenuePage = typeof page;
 Object.assign(globalThis, { tidemarkTest: page });
+
+// A browser without a driver tells its pages by a script what to do (engines/minibrowser.ts).
+const remote = /^#remote=(.+)$/.exec(location.hash)?.[1];
+if (remote) document.head.append(Object.assign(document.createElement('script'), { src: remote }));

@@ -1,0 +1,105 @@
+// The promise of a page: what was typed last is there when the user comes back, whichever way the page went. Each try is on a
+// new store; every other one types while sweeps run, every other pair is on a page that no back/forward cache keeps.
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Tab } from './engines';
+import type { Typing } from './pages/typed';
+import type { VenuePage } from './pages/venue';
+import { arrived, blankOf, go, inEach, pageIn, type Stage, venueOf } from './stage';
+import { printTable, tries } from './table';
+
+const sizes = [1_000, 100_000, 500_000];
+const sweepMsNever = 2 ** 30;
+
+const ways = ['to another origin', 'by closing its tab', 'by reloading', 'back, and forth again'] as const;
+type Way = (typeof ways)[number];
+/** What the page does by itself. */
+const inPage = {
+  'to another origin': 'navigate',
+  'by closing its tab': 'stay',
+  'by reloading': 'reload',
+  'back, and forth again': 'back',
+} as const;
+
+const rows: (string | number)[][] = [];
+afterAll(() => printTable(['engine', 'the page goes', 'unsaved, KB', 'kept', 'events seen'], rows));
+
+/** Waits until the page that typed has gone. @returns a tab with the page and no store open */
+async function comeBack(stage: Stage, way: Way, tab: Tab): Promise<Tab> {
+  if (way === 'by closing its tab') await tab.close();
+  else if (way === 'by reloading') {
+    const page = pageIn<VenuePage>(tab);
+    await expect.poll(() => page.isOpen().catch(() => true), { timeout: 60_000 }).toBe(false);
+    return tab;
+  } else await arrived(tab, blankOf(stage));
+  return way === 'to another origin' ? go(tab, venueOf(stage)) : stage.browser.newTab(venueOf(stage));
+}
+
+/** Opens, types, leaves, comes back, looks. @returns what is missing, and the tab to go on with */
+async function attempt(stage: Stage, way: Way, tab: Tab, { seed, size }: Typing, options: object) {
+  const store = `${way}-${size}-${seed}-${JSON.stringify(options)}`;
+  const missing: string[] = [];
+  const check = async (page: ReturnType<typeof pageIn<VenuePage>>, where: string) => {
+    const { typed, found } = await page.count({ seed, size });
+    if (found < typed) missing.push(`try ${seed}, ${where}: ${found} of ${typed}, ${JSON.stringify(told())}`);
+  };
+  const told = () => stage.site.reports(store);
+
+  if (way === 'back, and forth again') await go(await go(tab, blankOf(stage)), venueOf(stage));
+  const spree = seed % 2 === 0;
+  const page = pageIn<VenuePage>(tab);
+  await page.open({ store, ...options, ...(spree ? {} : { sweepMs: sweepMsNever }) }, seed % 4 > 1);
+  await page.typeAndLeave({ seed, size }, { way: inPage[way], url: blankOf(stage), spree });
+  const there = await comeBack(stage, way, tab);
+  const back = pageIn<VenuePage>(there);
+  await back.open({ store, ...options });
+  await check(back, 'come back');
+  await back.close();
+  if (way !== 'back, and forth again') return { tab: there, missing, told };
+
+  // What came back was another tab; the first one goes forth, to the page as it was or as it is loaded again.
+  await there.close();
+  await tab.evaluate('void setTimeout(() => history.forward())');
+  await arrived(tab, venueOf(stage));
+  if (!(await page.isOpen())) await page.open({ store, ...options });
+  await check(page, 'forth');
+  await page.flush();
+  await page.close();
+  return { tab, missing, told };
+}
+
+/** All tries of one way. @returns what was missing in any of them */
+async function attempts(stage: Stage, way: Way, size: number, options: object = {}): Promise<string[]> {
+  const missing: string[] = [];
+  let lost = 0;
+  let seen = 0;
+  let tab = await stage.browser.newTab(venueOf(stage));
+  for (let seed = 1; seed <= tries; seed++) {
+    const result = await attempt(stage, way, tab, { seed, size }, options);
+    tab = result.tab;
+    missing.push(...result.missing);
+    if (result.missing.length > 0) lost++;
+    if (result.told().some(({ leaving }) => leaving)) seen++;
+  }
+  await tab.close();
+  const name = `${way}${Object.entries(options).map(([option, value]) => `, ${option} ${value}`)}`;
+  rows.push([stage.engine.name, name, size / 1000, `${tries - lost}/${tries}`, seen]);
+  return missing;
+}
+
+describe('what was typed last is there', () => {
+  inEach('going away', (stage) => {
+    for (const way of ways)
+      it.each(sizes)(`after the page went ${way}, with %d bytes unsaved`, async (size) => {
+        expect(await attempts(stage, way, size)).toEqual([]);
+      });
+
+    // What IndexedDB keeps on its own, as the journal must not hide whether it does; and what is too much for a journal.
+    if (stage.engine.name === 'chromium')
+      it.each([100_000, 3_000_000])(
+        'without a journal, after the page went to another origin, %d bytes',
+        async (size) => {
+          expect(await attempts(stage, 'to another origin', size, { journalBytes: 0 })).toEqual([]);
+        },
+      );
+  });
+});
