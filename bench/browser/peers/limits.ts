@@ -32,7 +32,9 @@ export const control: Contestant = {
 /** So many bytes like those of a commit: Chromium compresses what it stores, so it matters which. */
 function bytesLike(entries: readonly Entry[], length: number): Uint8Array {
   const text = textOf(entries);
-  return Uint8Array.from({ length }, (_, i) => text[i % text.length]!);
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += text.length) bytes.set(text.subarray(0, length - at), at);
+  return bytes;
 }
 
 /** Puts as many bytes as a commit of the entries has as one record. */

@@ -42,7 +42,7 @@ export const leaving: Workload = {
   title: 'The handlers of a page that goes with 1,000 entries unsaved',
   about:
     'Around all that listens to a real navigation, from before the first listener to after the last. The work is done at the first of these events; what the others take is looking whether ' +
-    `there is more. The limit is a text of the same length to localStorage and, as records of 32 KiB, to IndexedDB. ${Object.values(peers).join(', ')} have no such handlers: what they have not written is lost.`,
+    `there is more. The limit is a text of the same length to localStorage and, as records of 32 KiB, to IndexedDB. ${Object.values(peers).join(', ')} have no such handlers.`,
   columns: [
     { metric: 'all', title: 'all, ms', digits: 2 },
     ...events.map((metric) => ({ metric, title: `${metric}, ms`, digits: 2 })),
