@@ -38,10 +38,9 @@ async function setOften(contestant: Contestant, page: Page, batches: number, bat
     await store.durable();
   }
   await store.close();
-  return {
-    call: median(calls.slice(WARM_UP)),
-    turn: median(turns.slice(WARM_UP)) - (median(empty) / batch) * 1e6,
-  };
+  const call = median(calls.slice(WARM_UP));
+  // Noticing the end of a turn takes a little, too; but no turn is shorter than what was called in it.
+  return { call, turn: Math.max(call, median(turns.slice(WARM_UP)) - (median(empty) / batch) * 1e6) };
 }
 
 export const set: Workload = {
