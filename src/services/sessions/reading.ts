@@ -1,0 +1,82 @@
+// Lists, pages and listeners: what is read of sessions. Writes nothing.
+import { TidemarkError } from '../../base/errors';
+import { idFrom } from '../ids';
+import { type EventEntry, eventKey, type Stored } from './stored';
+import type { RecordedEvent, Session, Sessions } from './types';
+
+const pageMax = 1000;
+
+export function readingOf(
+  stored: Stored,
+): Pick<Sessions, 'get' | 'list' | 'replay' | 'follow' | 'subscribe' | 'undelivered'> {
+  const { records, events, inputs, archived, lookup, find, view } = stored;
+  const get = (id: string) => {
+    const record = records.get(id);
+    return record && view(id, record);
+  };
+  return {
+    get,
+    list({ project, where, state, archived: wanted = false, since = 0, limit = 100, cursor, reverse = false } = {}) {
+      const filters = Object.entries({ ...where, ...(project !== undefined && { projectRoot: project }) });
+      const indexed = filters.find(([name]) => lookup.has(name));
+      const first = idFrom(since);
+      // The cursor is the last id of the page before.
+      const from = cursor === undefined || reverse || cursor < first ? first : `${cursor}\0`;
+      const to = reverse ? cursor : undefined;
+      const size = pageSize(limit);
+      const sessions: Session[] = [];
+      let hasMore = false;
+      for (const id of indexed
+        ? lookup.ids(...indexed, from, to, reverse)
+        : keysOf(records.scan({ from, to, reverse }))) {
+        const session = view(id, find(id));
+        if (wanted !== 'any' && session.archived !== wanted) continue;
+        if (state !== undefined && session.state !== state) continue;
+        if (filters.some(([name, value]) => session.headers[name] !== value)) continue;
+        hasMore = sessions.length === size;
+        if (hasMore) break;
+        sessions.push(session);
+      }
+      return { sessions, nextCursor: sessions.at(-1)?.id ?? cursor, hasMore };
+    },
+    replay(id, { afterSeq = 0, limit = pageMax } = {}) {
+      find(id);
+      if (!Number.isSafeInteger(afterSeq) || afterSeq < 0)
+        throw new TidemarkError('bad_option', 'replay: `afterSeq` must be a whole number from 0');
+      const size = pageSize(limit);
+      const range = { prefix: `${id}/`, from: eventKey(id, afterSeq + 1), limit: size + 1 };
+      const found = [...events.scan(range)].map(([key, entry]) => recordedOf(key, entry));
+      const page = found.slice(0, size);
+      return { events: page, nextCursor: page.at(-1)?.seq ?? afterSeq, hasMore: found.length > size };
+    },
+    follow(id, listener) {
+      return events.subscribe((changes) => {
+        for (const { key, value } of changes) if (value && key.startsWith(`${id}/`)) listener(recordedOf(key, value));
+      });
+    },
+    subscribe(listener) {
+      const tell = (changes: readonly { key: string }[]) => {
+        for (const { key } of changes) listener(get(key), key);
+      };
+      const ends = [records.subscribe(tell), archived.subscribe(tell)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+    undelivered: (id) => [...inputs.scan({ prefix: `${id}/` })].map(([, { payload }]) => payload),
+  };
+}
+
+const recordedOf = (key: string, entry: EventEntry): RecordedEvent => ({
+  seq: Number.parseInt(key.slice(key.indexOf('/') + 1), 36),
+  ...entry,
+});
+
+function pageSize(limit: number): number {
+  if (!(limit >= 1)) throw new TidemarkError('bad_option', '`limit` must be a number from 1');
+  return Math.min(Math.floor(limit), pageMax);
+}
+
+function* keysOf(entries: Iterable<[key: string, value: unknown]>): Generator<string> {
+  for (const [key] of entries) yield key;
+}
