@@ -88,7 +88,6 @@ export function storedLog(
       },
     );
     places = places.filter(({ from }) => from < size);
-    for (const place of places) place.end = Math.min(place.end, size);
     whole = whole.slice(0, size);
   }
 

@@ -72,6 +72,8 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   /** What stands in `last`, as far as it is known here. */
   const inLast = new Set<string>();
   let opened = false;
+  /** The connection that had something under way when the page went. */
+  let suspended: IDBDatabase | undefined;
   let mended: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -236,11 +238,17 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
       return () => resets.delete(one);
     },
 
-    suspend: () => channel.close(),
+    suspend() {
+      channel.close();
+      // Firefox never says what became of a transaction that was under way when it put the page into its back/forward cache.
+      suspended = inFlight.size > 0 ? connection.db : undefined;
+    },
 
     async resume() {
       live();
       channel.open();
+      if (suspended) connection.drop(suspended);
+      suspended = undefined;
       const { db } = connection;
       const probe = (open: IDBDatabase) => wrap(open.transaction('meta').objectStore('meta').getKey('venue'));
       if (db) await within(openMs, 'reading', connection.on(db, probe)).catch(() => connection.drop(db));

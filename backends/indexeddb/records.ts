@@ -85,15 +85,15 @@ export async function readRecords(store: IDBObjectStore, range: IDBKeyRange): Pr
   }
 }
 
-/** The different texts that keys begin with. */
+/** What keys begin with, each once. If it is no text, it is not ours. */
 export async function firstsOf(store: IDBObjectStore): Promise<string[]> {
   const found: string[] = [];
   // From one to the next: there may be thousands of records under each.
   for (let from: IDBValidKey = []; ; ) {
     const key: unknown = await wrap(store.getKey(IDBKeyRange.bound(from, [[]], true, true)));
     if (key === undefined) return found;
-    const [first] = key as [IDBValidKey];
-    if (typeof first === 'string') found.push(first);
+    const [first] = key as [string];
+    found.push(first);
     from = [first, []];
   }
 }

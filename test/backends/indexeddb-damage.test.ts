@@ -81,18 +81,19 @@ describe('a commit that is damaged', () => {
     const logger = { info() {}, warn() {}, error() {} };
     const seed = '11'.repeat(32);
     const open = () => openVenue({ store: world.backend(), seed, logger, pageEvents: false });
+    let writer: string | undefined;
     for (const key of ['one', 'two', 'three']) {
       const venue = await open();
       venue.region('r').set(key, key.repeat(30_000));
       await venue.close();
+      writer ??= ((await look(world, (db) => db.getAllKeys('commits'))) as [string][])[0]![0];
     }
-    const [bad] = (await look(world, (db) => db.getAllKeys('commits'))) as [string, number, number][];
-    await look(world, (db) => db.put('commits', 'garbage\n\n', [bad![0], 0, 1]));
+    await look(world, (db) => db.put('commits', 'garbage\n\n', [writer!, 0, 1]));
     const venue = await open();
     const { recovery } = venue.health();
     const region = venue.region('r');
     const there = ['one', 'two', 'three'].filter((key) => region.get(key) === key.repeat(30_000));
-    expect(there).toHaveLength(2);
+    expect(there).toEqual(['two', 'three']);
     expect(recovery.tornBytes + recovery.damage.length).toBeGreaterThan(0);
     expect((await world.quarantined()).map(text).join()).toContain('garbage');
     await venue.close();

@@ -182,6 +182,23 @@ describe('close() while it opens', () => {
     await expect(backend.open('venue')).rejects.toMatchObject({ code: 'closed' });
   });
 
+  it('at any moment, to the microtask', async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const { watched, world } = start();
+      const answer = gate();
+      watched.holdOpen = () => answer.opened;
+      const backend = world.backend();
+      const opening = backend.open('venue').catch(() => {});
+      await expect.poll(() => watched.connections.size).toBe(1);
+      answer.open();
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      await backend.close();
+      await opening;
+      expect(watched.connections.size).toBe(0);
+      world.destroy();
+    }
+  });
+
   it('at any moment', async () => {
     for (let turns = 0; turns < 12; turns++) {
       const { watched, world } = start();

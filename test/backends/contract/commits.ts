@@ -196,7 +196,7 @@ export function commitsContract(stage: Stage): void {
       await stage.backend.open(venue);
       await append(...some(A, 0, 4));
       let whole = textsOf(some(A, 0, 4)).join('');
-      for (const size of [whole.length - 1, 70, 0]) {
+      for (const size of [whole.length, whole.length - 1, 70, 0]) {
         const { logs } = await reopen();
         expect(logs).toHaveLength(1);
         await logs[0]!.cut(size);
