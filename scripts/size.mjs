@@ -27,9 +27,9 @@ export const BUNDLES = [
     source: `export * from 'src/services/${service}.ts';`,
     own: `src/services/${service}`,
   })),
-].filter(({ own }) => !own || existsSync(join(root, `${own}.ts`)));
+].filter((bundle) => !('own' in bundle) || existsSync(join(root, `${bundle.own}.ts`)));
 
-/** @param {typeof BUNDLES[number]} bundle @returns {Promise<number>} bytes, minified, gzip level 9 */
+/** @param {{ source: string, own?: string }} bundle @returns {Promise<number>} bytes, minified, gzip level 9 */
 export async function measureSize({ source, own }) {
   const { rolldown } = await import('rolldown');
   const entry = 'size-entry';

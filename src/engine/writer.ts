@@ -10,6 +10,7 @@ import { type CommitPayload, encodeLine } from '../log/line';
 import type { CommitInfo, SweepInfo } from './events';
 import type { Fork } from './fork';
 import { type Journal, newestThatFit } from './journal';
+import { digestBytesMin } from './limits';
 
 interface Commit {
   bytes: Bytes;
@@ -17,6 +18,17 @@ interface Commit {
   info: SweepInfo;
   /** Whether it has had its last resort. */
   issued: boolean;
+}
+
+/** A part of the fork, encoded but not signed. */
+interface Draft {
+  body: Bytes;
+  /** Stamp. */
+  time: number;
+  count: number;
+  entries: number;
+  /** `elapsed`. */
+  began: number;
 }
 
 export interface WriterOptions {
@@ -71,8 +83,9 @@ export class Writer {
 
   private async append(parts: number, durability: Durability): Promise<void> {
     for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
+      const commit = this.commits[0] ?? (await this.next());
       if (this.stopped) throw this.stopped;
-      const commit = this.commits[0] ?? this.encode();
+      if (!commit) continue;
       await this.options.backend.append(commit.bytes, commit.at, durability);
       this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
       // Unless writeNow() has been here meanwhile.
@@ -91,7 +104,8 @@ export class Writer {
     const parts = fork.frozen.length;
     for (let place = 0; place < fork.frozen.length; ) {
       // What fits is parted from the rest once; the rest is one commit.
-      const commit = this.commits[place] ?? this.encode(fork.frozen.length > parts ? undefined : journal?.room);
+      const commit =
+        this.commits[place] ?? this.sign(this.draft(fork.frozen.length > parts ? undefined : journal?.room));
       if (!commit.issued) {
         journal?.write(commit.at, commit.bytes, commit.info.entries);
         try {
@@ -110,12 +124,20 @@ export class Writer {
     }
   }
 
-  /**
-   * Encodes and signs the oldest frozen part that is not encoded yet, once and for all.
-   * @param room characters; what does not fit becomes a part of its own.
-   */
-  private encode(room = Number.POSITIVE_INFINITY): Commit {
-    const { crypto, identity, stamps, fork, venue, clock, isCritical } = this.options;
+  /** The oldest frozen part as a commit. A large body is hashed off the thread, where the platform can. */
+  private async next(): Promise<Commit | undefined> {
+    const { crypto, fork } = this.options;
+    const [part] = fork.frozen;
+    const draft = this.draft();
+    const digest = draft.body.length > digestBytesMin ? await crypto.digest?.(draft.body) : undefined;
+    // Meanwhile writeNow() may have signed it, or even have made it durable.
+    return this.commits[0] ?? (fork.frozen[0] === part ? this.sign(draft, digest) : undefined);
+  }
+
+  /** Encodes the oldest frozen part that is not encoded yet. @param room characters; what does not fit becomes a part of its own. */
+  private draft(room = Number.POSITIVE_INFINITY): Draft {
+    const { stamps, fork, isCritical, clock } = this.options;
+    const began = clock.elapsed();
     const place = this.commits.length;
     const time = stamps.latest;
     let groups = fork.encode(place, time);
@@ -129,8 +151,13 @@ export class Writer {
         body = this.encodeBody(groups);
       }
     }
-    const { entries } = fork.frozen[place]!;
     const count = groups.reduce((sum, group) => sum + group.entries.length, 0);
+    return { body, time, count, entries: fork.frozen[place]!.entries, began };
+  }
+
+  /** Signs a part, once and for all. */
+  private sign({ body, time, count, entries, began }: Draft, digest?: Bytes): Commit {
+    const { crypto, identity, venue } = this.options;
     const { id: writer, index, prev, heads } = this;
     const payload = {
       kind: 'commit' as const,
@@ -142,13 +169,12 @@ export class Writer {
       time,
       count,
     };
-    const { bytes, hash } = encodeLine<CommitPayload>(crypto, identity, payload, body);
+    const { bytes, hash } = encodeLine<CommitPayload>(crypto, identity, payload, body, digest);
     this.index++;
     this.prev = hash;
     this.heads = {};
     const at = { writer, index, hash };
-    const info = { ...at, time, entries, bytes: bytes.length, tookMs: clock.elapsed() };
-    const commit = { bytes, at, info, issued: false };
+    const commit = { bytes, at, info: { ...at, time, entries, bytes: bytes.length, tookMs: began }, issued: false };
     this.commits.push(commit);
     return commit;
   }

@@ -56,18 +56,19 @@ export const digestOf = (crypto: Crypto, bytes: Bytes): string => toBase64url(cr
 
 type Unsigned<P extends Payload> = Omit<P, 'format' | 'length' | 'digest' | 'codec' | 'hash'>;
 
-/** Signs and frames one line, "\n" included. */
+/** Signs and frames one line, "\n" included. @param digest the body's SHA-256, if it has been taken already. */
 export function encodeLine<P extends Payload>(
   crypto: Crypto,
   identity: Identity,
   payload: Unsigned<P>,
   body: Bytes,
+  digest?: Bytes,
 ): { bytes: Bytes; hash: string } {
   const jws = identity.sign({
     format: formatVersion,
     ...payload,
     length: body.length,
-    digest: digestOf(crypto, body),
+    digest: toBase64url(digest ?? crypto.sha256(body)),
     codec: 'json',
     hash: 'sha-256',
   });

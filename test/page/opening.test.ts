@@ -121,16 +121,20 @@ describe('where the browser refuses storage', () => {
   ];
   it.each(refusals)('%s: a clear error with a code', async (_, refuse) => {
     refuse();
-    await expect(openVenue({ store: 'notes' })).rejects.toMatchObject({
+    const refused = expect(openVenue({ store: 'notes' })).rejects.toMatchObject({
       code: 'no_storage',
       message: expect.stringMatching(/IndexedDB.*'notes'.*cannot be opened/),
     });
+    await vi.advanceTimersByTimeAsync(10_000); // it is tried again
+    await refused;
   });
 
   it.each(refusals)('%s: or a venue in memory that says why, if the program wants that', async (_, refuse) => {
     refuse();
     const logger = rememberingLogger();
-    const venue = await page.open({ fallback: 'memory', logger });
+    const opening = page.open({ fallback: 'memory', logger });
+    await vi.advanceTimersByTimeAsync(10_000);
+    const venue = await opening;
     venue.region('r').set('a', 1);
     await venue.flush();
     const { status, reasons, target } = venue.health();

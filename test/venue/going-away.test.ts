@@ -90,6 +90,37 @@ describe('as the page goes away, what is unsaved is kept', () => {
     expect(entriesOf((await openTab(origin)).venue)).toEqual({ a: 1 });
   });
 
+  it.each([
+    ['only issues', false],
+    ['makes durable at once', true],
+  ])(
+    'in the middle of a sweep whose digest is being taken, where the platform %s what is written then',
+    async (_, sync) => {
+      const origin = newOrigin();
+      const { opened, open } = gate();
+      const digest = async (body: Uint8Array<ArrayBuffer>) => {
+        await opened;
+        return nodeCrypto.sha256(body);
+      };
+      const tab = await openTab(origin, { digest, sync, keeps: false });
+      tab.venue.region('r').set('a', 'x'.repeat(50_000));
+      await origin.clock.advance(150);
+      tab.venue.region('r').set('b', 1);
+      expect(origin.store.commits()).toHaveLength(0);
+      tab.going.writeNow();
+      expect(journal(origin)).toHaveLength(sync ? 0 : 2);
+      open();
+      await settle();
+      expect(tab.venue.health()).toMatchObject({ unsaved: { entries: 0 }, failures: 0 });
+      expect(origin.store.commits()).toHaveLength(2);
+      expect(journal(origin)).toEqual([]);
+      tab.kill();
+      const { venue } = await openTab(origin);
+      expect(Object.keys(entriesOf(venue))).toEqual(['a', 'b']);
+      expect(venue.health()).toMatchObject({ status: 'ok', recovery: { commits: 2, holes: [] } });
+    },
+  );
+
   it('by close(), when the database does not answer', async () => {
     const origin = newOrigin();
     const tab = await openTab(origin, { keeps: false });

@@ -3,7 +3,7 @@
 import { type MemoryStore, memoryBackend, memoryStore } from '../../backends/memory';
 import type { Backend, Bytes } from '../../src/backend';
 import { fromHex } from '../../src/base/bytes';
-import type { SyncStore } from '../../src/base/seams';
+import type { Crypto, SyncStore } from '../../src/base/seams';
 import { nodeCrypto } from '../../src/platform/node-crypto';
 import { type Going, open, type Platform, type Venue, type VenueOptions } from '../../src/venue';
 import { SimClock } from '../simulator/clock';
@@ -62,7 +62,13 @@ export interface Tab {
 
 export async function openTab(
   { store, beside, clock }: Origin,
-  options: VenueOptions & { seed?: string; journalBytes?: number; keeps?: boolean } = {},
+  options: VenueOptions & {
+    seed?: string;
+    journalBytes?: number;
+    keeps?: boolean;
+    digest?: Crypto['digest'];
+    sync?: boolean;
+  } = {},
 ): Promise<Tab> {
   const inner = memoryBackend(store);
   const logs = rememberingLogger();
@@ -78,8 +84,9 @@ export async function openTab(
     ...inner,
     target: 'page',
     append: (commit, at, durability) => (state.appends && alive ? inner.append(commit, at, durability) : never),
-    async appendNow(commit, at) {
+    appendNow(commit, at) {
       calls.push('appendNow');
+      if (options.sync) return inner.appendNow!(commit, at);
       if (state.keeps) return inner.append(commit, at, 'relaxed');
       dropped.push(commit);
       return never;
@@ -92,7 +99,7 @@ export async function openTab(
   const platform: Platform = {
     backend,
     clock: process,
-    crypto: nodeCrypto,
+    crypto: { ...nodeCrypto, ...(options.digest && { digest: options.digest }) },
     logger: logs,
     freeze: true,
     seed: fromHex(options.seed ?? seed),
