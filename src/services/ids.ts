@@ -2,13 +2,16 @@
 import type { Venue } from '../venue';
 
 const last = new WeakMap<Venue, { ms: number; counter: number }>();
+/** What 4 digits can count, within one millisecond or while the clock is behind. */
+const counterEnd = 36 ** 4;
 
 /** 9 digits of milliseconds, 4 of a counter within one, 8 of the writer: base 36 and hexadecimal, lower case. Sorted as text they are in order of time. */
 export function newId(venue: Venue): string {
   const before = last.get(venue) ?? { ms: 0, counter: 0 };
-  const now = venue.clock.now();
+  const now = Math.floor(venue.clock.now());
   // A clock that goes back must not make ids go back.
   const next = now > before.ms ? { ms: now, counter: 0 } : { ms: before.ms, counter: before.counter + 1 };
+  if (next.counter === counterEnd) Object.assign(next, { ms: next.ms + 1, counter: 0 });
   last.set(venue, next);
   return `${digits(next.ms, 9)}${digits(next.counter, 4)}${venue.writer.slice(0, 8)}`;
 }
