@@ -11,28 +11,31 @@ export interface Stage {
   readonly site: Site;
 }
 
-/** Registers tests once for each engine; with one browser for all of them, started before and ended after. */
+/** Registers tests once for each engine; with one browser for all of them, started before and ended after. The engines run side by
+ * side, since they mostly wait; the tests of one do not. */
 export function inEach(what: string, register: (stage: Stage) => void, only: readonly Engine[] = engines): void {
   for (const engine of only) {
-    describe(`${engine.version}: ${what}`, () => {
-      let browser: Browser;
-      let site: Site;
-      beforeAll(async () => {
-        site = await serve(inject('site'));
-        browser = await engine.launch();
-      }, 180_000);
-      afterAll(async () => {
-        await browser?.close();
-        site?.close();
-      });
-      register({
-        engine,
-        get browser() {
-          return browser;
-        },
-        get site() {
-          return site;
-        },
+    describe.concurrent(engine.version, () => {
+      describe.sequential(what, () => {
+        let browser: Browser;
+        let site: Site;
+        beforeAll(async () => {
+          site = await serve(inject('site'));
+          browser = await engine.launch();
+        }, 180_000);
+        afterAll(async () => {
+          await browser?.close();
+          site?.close();
+        });
+        register({
+          engine,
+          get browser() {
+            return browser;
+          },
+          get site() {
+            return site;
+          },
+        });
       });
     });
   }

@@ -141,7 +141,8 @@ class MiniBrowser implements Browser {
       evaluate,
       hide: () => turn('hidden'),
       show: () => turn('visible'),
-      close: () => evaluate('void setTimeout(close)'),
+      // A page that closes itself answers nothing.
+      close: async () => this.tabs[tab]!.give({ id: ++this.orders, expression: 'close()', answered: () => {} }),
       crasher: async () => {
         const pid = await busiest(this.pid, /WebKitWebProcess/, () => evaluate(spinning));
         return async () => void process.kill(pid, 'SIGKILL');
