@@ -26,13 +26,13 @@ const colourNames = [
   'dot-kelp',
   'dot-shell',
   'dot-mussel',
-] as const; // prettier than one a line
+] as const;
 export type Palette = Record<(typeof colourNames)[number], string>;
 
 let palette: Palette | undefined;
 const repaints: (() => void)[] = [];
 
-/** The colours of style/base.css, which registers them, so that they come resolved for light or dark. */
+/** The colours of style/colours.css, which registers them, so that they come resolved for light or dark. */
 export function colours(): Palette {
   const style = getComputedStyle(document.documentElement);
   palette ??= Object.fromEntries(colourNames.map((name) => [name, style.getPropertyValue(`--${name}`)])) as Palette;

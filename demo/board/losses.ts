@@ -70,16 +70,29 @@ interface Row {
   durable: boolean;
 }
 
-const textOf = (note: Note | undefined): string => (note ? note.text.trim() || 'an empty note' : '');
+const textOf = (note: Note): string => note.text.trim() || 'an empty note';
+/** The texts of an edited note begin so far before the first difference: in a narrow column it would be cut off. */
+const commonMax = 12;
+
+function sides({ root, live }: Loss): [root: string, live: string] {
+  if (!root || !live) return [root ? textOf(root) : 'not there', live ? textOf(live) : 'deleted'];
+  if (root.colour !== live.colour) return [`${root.colour}: ${textOf(root)}`, `${live.colour}: ${textOf(live)}`];
+  if (root.text === live.text) return [textOf(root), `moved: ${textOf(live)}`];
+  let same = 0;
+  while (root.text[same] === live.text[same]) same++;
+  if (same <= commonMax) return [textOf(root), textOf(live)];
+  return [`…${root.text.slice(same - commonMax)}`, `…${live.text.slice(same - commonMax)}`];
+}
 
 function render(losses: readonly Loss[]): void {
   const rows: Row[] = losses
     .filter(({ region }) => region === 'notes')
-    .map(({ root, live, since, durableAt }) => ({
-      root: durableAt ? `durable after ${ms(durableAt - since)}` : textOf(root) || 'not there',
-      live: textOf(live) || 'deleted',
-      durable: durableAt !== undefined,
-    }));
+    .map((loss) => {
+      const { live, since, durableAt } = loss;
+      const [rootText, liveText] = sides(loss);
+      if (durableAt === undefined) return { root: rootText, live: liveText, durable: false };
+      return { root: `durable after ${ms(durableAt - since)}`, live: live ? textOf(live) : liveText, durable: true };
+    });
   for (const durable of [false, true]) {
     const pile = losses.filter((loss) => loss.region === 'pile' && (loss.durableAt !== undefined) === durable);
     const [first] = pile;

@@ -5,16 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { preview } from 'vite';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { buildPage } from '../../../scripts/demo.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
 const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-export const launch = (): Promise<Browser> =>
+const launch = (): Promise<Browser> =>
   chromium.launch({ executablePath: '/usr/bin/chromium', args: [...flags, ...quiet] });
 
 /** The static site, on a free port. */
-export async function serveBuilt(): Promise<{ url: string; close(): Promise<void> }> {
+async function serveBuilt(): Promise<{ url: string; close(): Promise<void> }> {
   const outDir = await mkdtemp(join(tmpdir(), 'tidemark-board-'));
   await buildPage(outDir);
   const server = await preview({ configFile: false, build: { outDir }, preview: { host: '127.0.0.1', port: 0 } });
@@ -44,7 +45,7 @@ export interface Visit {
   shifts(): Promise<string[]>;
 }
 
-export async function visit(browser: Browser, options: BrowserContextOptions = {}): Promise<Visit> {
+async function visit(browser: Browser, options: BrowserContextOptions = {}): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const complaints: string[] = [];
   await context.addInitScript(() => {
@@ -96,3 +97,56 @@ export async function add(page: Page, text: string): Promise<void> {
 
 /** All that the page has written is durable. */
 export const saved = (page: Page): Promise<unknown> => page.waitForSelector('body[data-state=saved]');
+
+export const poll = (read: () => unknown) => expect.poll(read, { timeout: 20_000 });
+
+export const examples = [
+  'Low water at 11:40. Walk out to the mussel banks, and be back before two',
+  'Type here and close the tab at once: it will be here',
+  'Ask Ines for the old chart of the estuary',
+  'Oars, bailer, rope; the small anchor, not the big one',
+  'Open a second tab beside this one and move a note',
+];
+
+/** What a test of the page begins with. `page` may be set to another tab of the same user. */
+export interface Setup {
+  readonly url: string;
+  user: Visit;
+  page: Page;
+  message(): Promise<string | null>;
+  pile(of?: Page): Promise<string | null>;
+  layExamples(): Promise<void>;
+}
+
+/** For every test a user with an empty store and one tab; after it, nothing of what should not have happened has happened. */
+export function usePage(options: BrowserContextOptions = {}): Setup {
+  let browser: Browser;
+  let site: Awaited<ReturnType<typeof serveBuilt>>;
+  const setup = {
+    message: () => setup.page.textContent('#message'),
+    pile: (of = setup.page) => of.textContent('#pile-count'),
+    async layExamples() {
+      await setup.page.click('#examples');
+      await poll(() => texts(setup.page)).toEqual(examples);
+      await saved(setup.page);
+    },
+  } as Setup;
+  beforeAll(async () => {
+    [browser, site] = await Promise.all([launch(), serveBuilt()]);
+    Object.assign(setup, { url: site.url });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+  beforeEach(async () => {
+    setup.user = await visit(browser, options);
+    setup.page = await setup.user.open(site.url);
+  });
+  afterEach(async () => {
+    expect(setup.user.complaints).toEqual([]);
+    expect(await setup.user.shifts()).toEqual([]);
+    await setup.user.context.close();
+  });
+  return setup;
+}
