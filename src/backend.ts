@@ -37,6 +37,8 @@ export interface StoredBytes {
 export interface StoredLog extends StoredBytes {
   /** Commits here came after the checkpoint of this generation, and of every older one. */
   readonly generation: number;
+  /** The backend knows that the newest checkpoint has all of it: it need not be read, nor its size be right, while that one can be used. */
+  readonly covered?: boolean;
   /** Drops what follows the first `size` bytes, durably. Only called once those bytes are in quarantine. */
   cut(size: number): Promise<void>;
 }

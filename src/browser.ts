@@ -9,7 +9,7 @@ import { TidemarkError } from './base/errors';
 import { parseSeed, seedBytes } from './identity/identity';
 import { nobleCrypto } from './identity/noble';
 import { writeWithPage } from './lifecycle/browser';
-import { localStore, nextTurn, subtleDigest } from './platform/browser';
+import { localStore, nextTurn, subtleDigest, whenIdle } from './platform/browser';
 import { consoleLogger, systemClock } from './platform/system';
 import { open, type Platform, type Venue, type VenueOptions } from './venue';
 
@@ -66,6 +66,7 @@ async function openOn(backend: Keeping, options: OpenOptions, more: Partial<Plat
   const { clock = { ...systemClock, nextTurn } } = options;
   const freeze = options.freeze ?? process.env.NODE_ENV !== 'production';
   const trusted = [...(options.trusted ?? [])];
+  const crypto = { ...nobleCrypto(randomBytes), ...(subtleDigest && { digest: subtleDigest }) };
   let seed = options.seed === undefined ? undefined : parseSeed(options.seed);
   let record: KeyRecord | undefined;
   if (!seed && backend.key) {
@@ -73,25 +74,39 @@ async function openOn(backend: Keeping, options: OpenOptions, more: Partial<Plat
     seed = record.seed;
     trusted.push(...(record.trusted ?? []));
   }
+  seed ??= randomBytes(seedBytes);
+  const keep = (next: KeyRecord) => {
+    record = next;
+    return backend.keySet!(next);
+  };
   const beside = backend.key && !backend.target.includes(tempPrefix) ? localStore(backend.target) : undefined;
-  return open(
+  const venue = await open(
     { ...options, trusted },
     {
       backend,
       clock,
-      crypto: { ...nobleCrypto(randomBytes), ...(subtleDigest && { digest: subtleDigest }) },
+      crypto,
       logger,
       freeze,
-      seed: seed ?? randomBytes(seedBytes),
+      seed,
+      ...(record?.did !== undefined && { did: record.did }),
       ...(beside && { beside }),
       ...(journalBytes !== undefined && { journalBytes }),
       ...(record && {
-        trust: (did: string) => backend.keySet!({ ...record!, trusted: [...(record!.trusted ?? []), did] }),
+        trust: (did: string) => keep({ ...record!, trusted: [...(record!.trusted ?? []), did] }),
       }),
       ...(pageEvents && { lifecycle: writeWithPage }),
       ...more,
     },
   );
+  const signer = crypto.signer(seed);
+  // The first signature and the first digests take ten times as long as the next: not when the page is about to go.
+  whenIdle(() => {
+    const some = new Uint8Array(64 * 1024);
+    for (let i = 0; i < 3; i++) signer.sign(crypto.sha256(some));
+    if (record && record.did === undefined) keep({ ...record, did: venue.did }).catch(() => undefined);
+  });
+  return venue;
 }
 
 /** A database that goes when it is closed. Those that others have left go now; one that is still in use stays until it is not. */

@@ -129,6 +129,8 @@ export interface Platform {
   logger: Logger;
   freeze: boolean;
   seed: Uint8Array<ArrayBuffer>;
+  /** Its did, where it is kept with it. */
+  did?: string;
   /** Keeps a seed that was made for this venue; called when the store is known to be ours, before anything is signed. */
   saveSeed?(): Promise<void>;
   /**
@@ -154,7 +156,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
   if (!(sweepMs >= 0 && sweepMs < 2 ** 31))
     throw new TidemarkError('bad_option', 'openVenue: `sweepMs` must be a number of milliseconds');
   const began = clock.elapsed();
-  const identity = createIdentity(platform.seed, crypto);
+  const identity = createIdentity(platform.seed, crypto, platform.did);
   const report = emptyReport();
   const marker = platform.beside && new Marker(platform.beside);
   const mark = marker?.read();

@@ -92,7 +92,6 @@ export function connect(
       if (!storeNames.every((store) => db.objectStoreNames.contains(store)))
         throw new DOMException('it is the database of another program', 'NotFoundError');
       await check(db);
-      if (closed) throw closed;
       return db;
     } catch (error) {
       db.close();

@@ -30,6 +30,9 @@ export interface IndexedDBOptions extends ConnectionOptions {
 /** The identity of a database. The backend only keeps it. */
 export interface KeyRecord {
   seed: Uint8Array<ArrayBuffer>;
+  /** Of the seed, so that it need not be derived at every opening. */
+  did?: string;
+  /** Further dids whose commits are accepted. */
   trusted?: string[];
 }
 

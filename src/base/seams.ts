@@ -19,7 +19,7 @@ export interface Crypto {
   /** The same, where the platform has it faster but only asynchronously: for opening large stores. */
   digest?(bytes: Bytes): Promise<Bytes>;
   /** A signer for one 32-byte Ed25519 seed. */
-  signer(seed: Bytes): { publicKey: Bytes; sign(message: Bytes): Bytes };
+  signer(seed: Bytes): { readonly publicKey: Bytes; sign(message: Bytes): Bytes };
   verify(signature: Bytes, message: Bytes, publicKey: Bytes): boolean;
   randomBytes(length: number): Bytes;
 }

@@ -258,7 +258,11 @@ export class Engine implements Host {
   /** Makes everything durable in this turn, as far as the backend can: the process or page is going. */
   writeNow(): void {
     if (this.writer.stopped) return;
-    this.writer.writeNow();
+    try {
+      this.writer.writeNow();
+    } catch (error) {
+      this.failed('flush', error, undefined);
+    }
     if (this.writer.root) this.mark(this.writer.root, true);
     // If the page lives on, in the usual way.
     if (this.fork.unsaved > 0) this.sweeper.flush().catch(() => undefined);

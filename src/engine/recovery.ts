@@ -212,7 +212,7 @@ class StoreReader {
     const logs: ReadLog[] = [];
     for (const log of this.stored.logs) {
       // Generations are in names only: an older log whose last commit is not covered is not an older one.
-      if (used && log.generation < used.file.generation && (await this.isCovered(log, used))) continue;
+      if (used && log.generation < used.file.generation && (log.covered || (await this.isCovered(log, used)))) continue;
       logs.push(await this.log(log));
     }
     return logs;

@@ -12,13 +12,21 @@ export interface Identity {
   sign(payload: object): string;
 }
 
-export function createIdentity(seed: Bytes, crypto: Crypto): Identity {
+/**
+ * @param known the did, where it is kept with the seed: in a browser the first look at a key takes 10 to 25 ms, which an opening need not wait for.
+ * @throws TidemarkError `bad_key_file`, when something is signed first, if it is not this seed's
+ */
+export function createIdentity(seed: Bytes, crypto: Crypto, known?: string): Identity {
   const signer = crypto.signer(seed);
-  const did = didOf(signer.publicKey);
+  const did = known ?? didOf(signer.publicKey);
+  let checked = known === undefined;
   const header = toBase64url(encodeUtf8(JSON.stringify({ alg: 'EdDSA', kid: did })));
   return {
     did,
     sign(payload) {
+      if (!checked && didOf(signer.publicKey) !== did)
+        throw new TidemarkError('bad_key_file', `the stored key is not that of ${did}: nothing can be signed with it`);
+      checked = true;
       const input = `${header}.${toBase64url(encodeUtf8(JSON.stringify(payload)))}`;
       return `${input}.${toBase64url(signer.sign(encodeUtf8(input)))}`;
     },

@@ -10,10 +10,16 @@ export function nobleCrypto(randomBytes: (length: number) => Bytes): Crypto {
   return {
     randomBytes,
     sha256: (bytes) => sha256(bytes) as Bytes,
-    signer: (seed) => ({
-      publicKey: getPublicKey(seed) as Bytes,
-      sign: (message) => sign(message, seed) as Bytes,
-    }),
+    signer(seed) {
+      let publicKey: Bytes | undefined;
+      return {
+        get publicKey() {
+          publicKey ??= getPublicKey(seed) as Bytes;
+          return publicKey;
+        },
+        sign: (message) => sign(message, seed) as Bytes,
+      };
+    },
     verify(signature, message, publicKey) {
       try {
         return verify(signature, message, publicKey);

@@ -39,3 +39,9 @@ export function nextTurn(): Promise<void> {
     port2.postMessage(0);
   });
 }
+
+/** Once the browser has nothing better to do. */
+export function whenIdle(work: () => void): void {
+  if (globalThis.requestIdleCallback) globalThis.requestIdleCallback(work);
+  else setTimeout(work, 200); // WebKit, and workers
+}

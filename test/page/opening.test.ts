@@ -27,6 +27,29 @@ describe('a venue by name', () => {
     });
   });
 
+  it('knows its did without deriving it, and signs nothing with a key that is not its own', async () => {
+    const venue = await page.open();
+    venue.region('r').set('a', 1);
+    await venue.flush();
+    await vi.advanceTimersByTimeAsync(500); // when the page has nothing to do, the did is put beside the seed
+    await venue.close();
+    const backend = indexeddbBackend('notes');
+    const record = await backend.key({ seed: new Uint8Array(32) });
+    expect(record.did).toBe(venue.did);
+    await backend.keySet({ ...record, seed: record.seed.map((byte) => byte ^ 1) });
+    await backend.close();
+
+    const logger = rememberingLogger();
+    const broken = await page.open({ logger });
+    expect(broken.region('r').get('a')).toBe(1);
+    broken.region('r').set('b', 2);
+    broken.flush().catch(() => undefined);
+    await settle();
+    expect(broken.health().lastFailure).toMatchObject({ code: 'bad_key_file' });
+    vi.useRealTimers();
+    expect(await broken.close()).toMatchObject({ durable: false, unsaved: { entries: 1 } }); // after its 5 s
+  });
+
   it('opened twice at once is one venue under one key', async () => {
     const [one, two] = await Promise.all([page.open(), page.open()]);
     expect(one.did).toBe(two.did);
