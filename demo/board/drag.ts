@@ -48,6 +48,10 @@ export function draggable(list: HTMLElement, dropped: (card: HTMLElement, index:
     let lifted = false;
 
     function move(event: PointerEvent): void {
+      if (event.buttons === 0) {
+        end?.(false); // let go where no event told us
+        return;
+      }
       if (!lifted) {
         if (Math.hypot(event.pageX - down.pageX, event.pageY - down.pageY) < startPx) return;
         lifted = true;

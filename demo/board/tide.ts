@@ -203,9 +203,11 @@ function drawLabels(
   }
   context.textAlign = 'center';
   context.fillStyle = colour.ink;
-  for (const { x, at, label } of ripples) {
-    context.globalAlpha = Math.max(0, 1 - (now - at) / rippleMs);
-    context.fillText(label, x * width, surface - 18);
+  // Of several at once the newest: they would be written over each other.
+  const newest = ripples.at(-1);
+  if (newest) {
+    context.globalAlpha = Math.max(0, 1 - (now - newest.at) / rippleMs);
+    context.fillText(newest.label, newest.x * width, surface - 18);
   }
   context.globalAlpha = 1;
 }
