@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import type { Typing } from './pages/typed';
 import type { VenuePage } from './pages/venue';
-import { arrived, blankOf, go, inEach, pageIn, type Stage, venueOf } from './stage';
+import { arrived, blankOf, eventually, go, inEach, pageIn, type Stage, venueOf } from './stage';
 import { printTable, tries } from './table';
 
 const sizes = [1_000, 100_000, 500_000];
@@ -28,7 +28,7 @@ async function comeBack(stage: Stage, way: Way, tab: Tab): Promise<Tab> {
   if (way === 'by closing its tab') await tab.close();
   else if (way === 'by reloading') {
     const page = pageIn<VenuePage>(tab);
-    await expect.poll(() => page.isOpen().catch(() => true), { timeout: 60_000 }).toBe(false);
+    await eventually(() => page.isOpen().catch(() => true), false);
     return tab;
   } else await arrived(tab, blankOf(stage));
   return way === 'to another origin' ? go(tab, venueOf(stage)) : stage.browser.newTab(venueOf(stage));

@@ -1,5 +1,6 @@
 // What the tests in browsers stand on: the engines that there are, each with a browser of its own and the served pages.
-import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest';
 import { type Browser, type Engine, enginesOf, type Tab, until } from './engines';
 import { type Site, serve } from './site';
 
@@ -57,6 +58,16 @@ export const pageIn = <Page>(tab: Tab): Remote<Page> =>
         return tab.evaluate(`tidemarkTest.${String(name)}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`);
       },
   });
+
+/** Asks until the answer is this one. (Tests that run side by side have no expect.poll.) */
+export async function eventually(ask: () => Promise<unknown>, wanted: unknown): Promise<void> {
+  let answer: unknown;
+  const asked = until('', async () => {
+    answer = await ask();
+    return isDeepStrictEqual(answer, wanted);
+  });
+  await asked.catch(() => expect(answer).toEqual(wanted));
+}
 
 /** Waits until the tab has arrived at an address. */
 export const arrived = (tab: Tab, url: string): Promise<boolean> =>

@@ -1,9 +1,15 @@
 // A venue in a page, as the tests drive it from outside: opened, typed into, left and looked at.
 import { type Health, type OpenOptions, openVenue, type Region, type Venue } from '../../../src/browser';
+import { dump } from './dump';
 import { countFound, goForGood, leave, notesOf, report, type Typing, type Way } from './typed';
 
 let venue: Venue | undefined;
 let notes: Region<string>;
+let writing: Worker | undefined;
+let checkpoints: Promise<void> | undefined;
+const heard = new Map<string, number>();
+
+const now = () => performance.timeOrigin + performance.now();
 
 interface Leaving {
   readonly way: Way;
@@ -26,6 +32,9 @@ const page = {
     addEventListener('pagehide', leaving);
     venue = await openVenue(options);
     notes = venue.region<string>('notes');
+    notes.subscribe((changes) => {
+      for (const { key, origin } of changes) if (origin === 'remote') heard.set(key, now());
+    });
     venue.unsaved.subscribe((unsaved) => {
       if (!unsaved) report(store, { durable: notes.size });
     });
@@ -52,6 +61,50 @@ const page = {
     const done = work();
     return way === 'stay' ? done : undefined;
   },
+
+  /** Writes keys that others write too, many times a second, until it is stopped; also while the tab is hidden. */
+  startWriting(seed: number, keys: number): void {
+    const shared = venue!.region('shared');
+    let state = seed;
+    let count = 0;
+    // The timers of a worker go on at their pace when those of a hidden page do not.
+    const ticking = new Blob(['setInterval(() => postMessage(0), 20)'], { type: 'text/javascript' });
+    writing = new Worker(URL.createObjectURL(ticking));
+    writing.onmessage = () => {
+      for (let n = 0; n < 3; n++) {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        const key = `key ${(state >>> 8) % keys}`;
+        if (state % 16 === 0) shared.delete(key);
+        else shared.set(key, { seed, count: ++count });
+      }
+    };
+  },
+  stopWriting: () => writing?.terminate(),
+
+  /** Makes so many checkpoints, one after the other, each of something new. */
+  startCheckpoints(seed: number, count: number): void {
+    checkpoints = (async () => {
+      for (let n = 0; n < count; n++) {
+        notes.set(`checkpoint ${seed} ${n}`, 'made');
+        await venue!.checkpoint();
+      }
+    })();
+  },
+  checkpointsMade: () => checkpoints,
+
+  set: (key: string, value: string) => notes.set(key, value),
+  get: (key: string) => notes.get(key),
+  /** When subscribers heard of each key from another tab, in ms since 1970. */
+  heard: () => Object.fromEntries(heard),
+  /** Makes a note durable. @returns when that began and when it was done */
+  async setAndFlush(key: string): Promise<[began: number, durable: number]> {
+    const began = now();
+    notes.set(key, 'flushed');
+    await venue!.flush({ timeoutMs: 30_000 });
+    return [began, now()];
+  },
+  all: (region: string) => Object.fromEntries(venue!.region(region)),
+  dump,
 
   count: (typed: Typing) => countFound(typed, (key) => notes.get(key)),
   isOpen: () => venue !== undefined,
