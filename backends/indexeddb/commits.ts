@@ -5,7 +5,7 @@ import { bytesOf, commitPartBytes, readRecords, under } from './records';
 
 export type CommitStore = 'commits' | 'last';
 
-interface Place {
+export interface Place {
   readonly writer: string;
   readonly index: number;
 }
@@ -30,14 +30,21 @@ export function removeCommit(tx: IDBTransaction, store: CommitStore, { writer, i
   tx.objectStore(store).delete(under([writer, index]));
 }
 
-/** The commits in a range of keys. */
+export const inOrder = (a: Place, b: Place): number =>
+  a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : a.index - b.index;
+
+/** The commits that are wanted. */
 export async function readCommits(
   tx: IDBTransaction,
   store: CommitStore,
-  range: IDBKeyRange = under([]),
+  wanted: (place: Place) => boolean,
 ): Promise<FoundCommit[]> {
   const found: (Place & { store: CommitStore; parts: Bytes[] })[] = [];
-  for (const [key, value] of await readRecords(tx.objectStore(store), range)) {
+  const isWanted = (key: IDBValidKey) => {
+    const [writer, index] = key as [string, number];
+    return wanted({ writer, index });
+  };
+  for (const [key, value] of await readRecords(tx.objectStore(store), under([]), isWanted)) {
     const [writer, index, part, ...more] = key as unknown[];
     if (typeof writer !== 'string' || typeof index !== 'number' || typeof part !== 'number' || more.length) continue;
     const last = found.at(-1);
@@ -53,6 +60,32 @@ export interface LogStore {
   readonly generation: number;
   change(stores: readonly CommitStore[], issue: (tx: IDBTransaction) => void): Promise<void>;
   quarantine(bytes: Bytes, why: string): Promise<unknown>;
+}
+
+/** A log that is read when somebody wants to know. */
+export function lazyLog(name: string, generation: number, load: () => Promise<StoredLog>): StoredLog {
+  let loading: Promise<StoredLog> | undefined;
+  let size = 0;
+  const loaded = async () => {
+    loading ??= load();
+    const log = await loading;
+    size = log.size;
+    return log;
+  };
+  return {
+    name,
+    generation,
+    covered: true,
+    get size() {
+      return size;
+    },
+    async *stream() {
+      yield* (await loaded()).stream();
+    },
+    read: async (offset, length) => (await loaded()).read(offset, length),
+    retire: async (why) => (await loaded()).retire(why),
+    cut: async (to) => (await loaded()).cut(to),
+  };
 }
 
 const slabBytes = 1024 * 1024;

@@ -7,6 +7,7 @@ import {
   type CommitId,
   type Durability,
   type Stored,
+  type StoredLog,
   TidemarkError,
 } from '../../src/backend';
 import { announcements } from './channel';
@@ -17,9 +18,20 @@ import {
   readCheckpoints,
   storedCheckpoint,
 } from './checkpoints';
-import { type CommitStore, covers, type FoundCommit, putCommit, readCommits, removeCommit, storedLog } from './commits';
+import {
+  type CommitStore,
+  covers,
+  type FoundCommit,
+  inOrder,
+  lazyLog,
+  type Place,
+  putCommit,
+  readCommits,
+  removeCommit,
+  storedLog,
+} from './commits';
 import { ConnectionLost, type ConnectionOptions, connect, within } from './connection';
-import { failure, firstsOf, type StoreName, under, write } from './records';
+import { failure, type StoreName, write } from './records';
 import { askPlatform, countBytes, keepBytes, writeScratch } from './upkeep';
 
 export interface IndexedDBOptions extends ConnectionOptions {
@@ -117,29 +129,50 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     `${target}/quarantine/${await use('write to quarantine', (db) => keepBytes(db, bytes, why))}`;
   const tools: CheckpointTools = { target, use, quarantine };
 
-  /** Each writer's after the newest checkpoint, so that the torn end of a chain is the end of a log; and together those that it covers. */
-  function logsOf(commits: FoundCommit[], [newest, before]: readonly Checkpoint[]) {
+  function logOf(commits: FoundCommit[], name: string, generation: number): StoredLog {
+    return storedLog(commits, {
+      name: `${target}/commits/${name}`,
+      generation,
+      change: (stores, issue) => use('cut a log', (db) => write(db, stores, 'strict', issue)),
+      quarantine,
+    });
+  }
+
+  /** One of each writer, so that the torn end of a chain is the end of a log. */
+  function logsOf(commits: FoundCommit[], generation = 0): StoredLog[] {
     const logs = new Map<string, FoundCommit[]>();
-    commits.sort((a, b) => (a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : a.index - b.index));
-    for (const commit of commits) {
+    for (const commit of commits.sort(inOrder)) {
       if (commit.store === 'last') inLast.add(placeOf(commit));
-      const log = covers(newest?.covers, commit) ? '' : commit.writer;
-      if (!logs.get(log)?.push(commit)) logs.set(log, [commit]);
+      if (!logs.get(commit.writer)?.push(commit)) logs.set(commit.writer, [commit]);
     }
-    return [...logs].map(([writer, commits]) =>
-      storedLog(commits, {
-        name: `${target}/commits/${writer || 'covered'}`,
-        generation: (writer ? newest : before)?.generation ?? 0,
-        change: (stores, issue) => use('cut a log', (db) => write(db, stores, 'strict', issue)),
-        quarantine,
-      }),
-    );
+    return [...logs].map(([writer, commits]) => logOf(commits, writer, generation));
+  }
+
+  async function readBoth(tx: IDBTransaction, wanted: (place: Place) => boolean): Promise<FoundCommit[]> {
+    const both = (['commits', 'last'] as const).map((store) => readCommits(tx, store, wanted));
+    return (await Promise.all(both)).flat();
+  }
+
+  /** What the newest checkpoint covers and the one before does not: of use only should that one be damaged. */
+  function coveredLog([newest, before]: readonly Checkpoint[]): StoredLog {
+    const generation = before?.generation ?? 0;
+    return lazyLog(`${target}/commits/covered`, generation, async () => {
+      const commits = await use('read', (db) => readBoth(db.transaction(found), (at) => covers(newest?.covers, at)));
+      return logOf(commits.sort(inOrder), 'covered', generation);
+    });
   }
 
   async function load(proposed: string): Promise<Stored> {
-    const [{ standing }, commits, last, known] = await connection.run((db) => {
+    const { standing, known, commits, skipped } = await connection.run(async (db) => {
       const tx = db.transaction(found);
-      return Promise.all([readCheckpoints(tx), readCommits(tx, 'commits'), readCommits(tx, 'last'), venueIn(tx)]);
+      const [{ standing }, known] = await Promise.all([readCheckpoints(tx), venueIn(tx)]);
+      let skipped = false;
+      const commits = await readBoth(tx, (at) => {
+        const covered = covers(standing[0]?.covers, at);
+        skipped ||= covered;
+        return !covered;
+      });
+      return { standing, known, commits, skipped };
     });
     const venue = known ?? (await identify('venue', proposed));
     identity.set('venue', venue);
@@ -147,7 +180,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     const checkpoints = standing.slice(0, 2);
     return {
       checkpoints: checkpoints.map((checkpoint) => storedCheckpoint(checkpoint, tools)),
-      logs: logsOf([...commits, ...last], checkpoints),
+      logs: [...logsOf(commits, checkpoints[0]?.generation), ...(skipped ? [coveredLog(checkpoints)] : [])],
       notes: [],
       venue,
     };
@@ -218,20 +251,15 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
 
     async newer(known) {
       live();
-      const [{ standing }, ...commits] = await use('read', (db) => {
+      const [{ standing }, commits] = await use('read', (db) => {
         const tx = db.transaction(found);
-        const unknown = async (store: CommitStore) => {
-          const writers = await firstsOf(tx.objectStore(store));
-          const ranges = writers.map((writer) => under([writer, (known[writer] ?? -1) + 1], [writer]));
-          return (await Promise.all(ranges.map((range) => readCommits(tx, store, range)))).flat();
-        };
-        return Promise.all([readCheckpoints(tx), unknown('commits'), unknown('last')]);
+        return Promise.all([readCheckpoints(tx), readBoth(tx, (at) => !covers(known, at))]);
       });
       const [newest] = standing;
       const covered = Object.entries(newest?.covers ?? {}).every(([writer, index]) => covers(known, { writer, index }));
       return {
         checkpoints: newest && !covered ? [storedCheckpoint(newest, tools)] : [],
-        logs: logsOf(commits.flat(), standing),
+        logs: logsOf(commits, newest?.generation),
       };
     },
 

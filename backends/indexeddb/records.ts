@@ -66,23 +66,24 @@ export function write<T>(
 
 export type StoredRecord = readonly [key: IDBValidKey, value: unknown];
 
-/** So many are asked for at a time: 32 MiB of parts of commits at most. */
-const batchRecords = 1000;
+/** So many are asked for at a time: Chromium answers several requests for some records each sooner than one for all of them. */
+const batchRecords = 8;
 
-/** Records in key order. */
-export async function readRecords(store: IDBObjectStore, range: IDBKeyRange): Promise<StoredRecord[]> {
-  const found: StoredRecord[] = [];
-  for (let left = range; ; ) {
-    const [keys, values] = await Promise.all([
-      wrap(store.getAllKeys(left, batchRecords)),
-      wrap(store.getAll(left, batchRecords)),
-    ]);
-    keys.forEach((key, at) => {
-      found.push([key, values[at]]);
-    });
-    if (keys.length < batchRecords) return found;
-    left = IDBKeyRange.bound(keys.at(-1), range.upper, true);
+/** Records in key order. @param wanted leaves out those whose keys it does not want */
+export async function readRecords(
+  store: IDBObjectStore,
+  range: IDBKeyRange,
+  wanted: (key: IDBValidKey) => boolean = () => true,
+): Promise<StoredRecord[]> {
+  const runs: IDBValidKey[][] = [];
+  let run: IDBValidKey[] = [];
+  for (const key of await wrap(store.getAllKeys(range))) {
+    if (!wanted(key)) run = [];
+    else if (run.push(key) === 1) runs.push(run);
+    if (run.length === batchRecords) run = [];
   }
+  const values = await Promise.all(runs.map((keys) => wrap(store.getAll(IDBKeyRange.bound(keys[0], keys.at(-1))))));
+  return runs.flatMap((keys, r) => keys.map((key, at) => [key, values[r]![at]] as const));
 }
 
 /** What keys begin with, each once. If it is no text, it is not ours. */

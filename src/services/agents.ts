@@ -2,7 +2,7 @@
 // on after a crash. Knows the venue's face only; how handlers are run is agents/runtime.ts's.
 import { TidemarkError } from '../base/errors';
 import type { Venue } from '../venue';
-import { type AgentHandler, Runtime } from './agents/runtime';
+import { type AgentHandler, run } from './agents/runtime';
 import { type AgentRecord, AgentStore, type Failure, type Schedule, type TimelineEntry } from './agents/store';
 import { type CronReader, nextTime, type StoredWhen, storedWhen, timeOf, type When } from './agents/when';
 import { IllegalTransition } from './errors';
@@ -71,7 +71,7 @@ export interface Agents {
 
 export function openAgents(venue: Venue, { handlers = {}, cron }: AgentsOptions = {}): Agents {
   const store = new AgentStore(venue);
-  const runtime = new Runtime(store, cron);
+  const runtime = run(store, cron);
   const liveness = livenessOf(venue);
 
   const statusOf = (agent: string, { terminated, suspended }: AgentRecord): AgentStatus => {

@@ -95,6 +95,8 @@ describe('in the turn of the first event that says the page may go', () => {
 describe('sweeps in a page', () => {
   it('come 100 ms after the first write, relaxed, in one transaction that reads nothing', async () => {
     const venue = await page.open();
+    await vi.advanceTimersByTimeAsync(500); // what is done once after an opening
+    await settle();
     page.transactions.length = 0;
     venue.region('r').set('a', 1);
     await vi.advanceTimersByTimeAsync(99);

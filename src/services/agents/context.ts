@@ -53,7 +53,7 @@ export class Signal implements AgentSignal {
   }
 }
 
-/** @param served wakes that this event acknowledges. @returns the context, and a function that takes it away */
+/** @param served wakes that are acknowledged with this event. @returns the context, and a function that takes it away */
 export function newContext(
   store: AgentStore,
   agent: string,
@@ -67,9 +67,7 @@ export function newContext(
   const guard = () => {
     if (ended) throw new TidemarkError('closed', `agent '${agent}': its handler has returned and this context is over`);
   };
-  // As it was when the handler began: another writer's late word must not come in between.
-  const before = store.states.get(agent);
-  let state = before?.value;
+  let state = store.state(agent).value;
   return {
     end() {
       ended = true;
@@ -85,7 +83,8 @@ export function newContext(
         get: () => state,
         set(value) {
           guard();
-          store.in(fork, store.states).set(agent, { n: (before?.n ?? 0) + 1, value });
+          const { value: _, ...rest } = store.state(agent);
+          store.in(fork, store.states).set(agent, value === undefined ? rest : { ...rest, value });
           state = value;
         },
       },

@@ -1,8 +1,7 @@
 // Runs handlers: one event at a time for each agent, at its time, by whoever holds the agent. Knows nothing of how agents are made and asked for.
-import type { Venue } from '../../venue';
-import { type Hold, type Liveness, livenessOf } from '../liveness';
+import { type Hold, livenessOf } from '../liveness';
 import { type AbortReason, type AgentContext, newContext, Signal } from './context';
-import type { AgentStore, Failure } from './store';
+import type { AgentEvent, AgentStore, Failure } from './store';
 import { type CronReader, nextTime } from './when';
 
 /** Handles what an agent gets: a message, a schedule's payload, or `undefined` for a wake. To return is to acknowledge; to throw suspends the agent. */
@@ -15,6 +14,8 @@ export type AgentHandler<M = unknown, S = unknown> = {
 interface Runner {
   timer?: unknown;
   hold?: Hold | undefined;
+  /** The term that we have under this hold, once it is on its way into the store. */
+  term?: number | undefined;
   busy: boolean;
   signal?: Signal | undefined;
   /** How often it could not be had. */
@@ -24,74 +25,45 @@ interface Runner {
 /** No timer waits longer: a machine that slept, or whose clock was set, is late by no more than this; and setTimeout takes 24.8 days at most. */
 const lookMsMax = 60_000;
 
-export class Runtime {
-  private readonly venue: Venue;
-  private readonly liveness: Liveness;
-  private readonly handlers = new Map<string, AgentHandler>();
-  private readonly runners = new Map<string, Runner>();
+export interface Runtime {
+  has(type: string): boolean;
+  handle(handlers: Readonly<Record<string, AgentHandler>>): void;
+}
+
+/** Runs what agents get from now on, until the venue is closed. */
+export function run(store: AgentStore, cron: CronReader | undefined): Runtime {
+  const { venue } = store;
+  const { clock } = venue;
+  const liveness = livenessOf(venue);
+  const handlers = new Map<string, AgentHandler>();
+  const runners = new Map<string, Runner>();
   /** Agents to look at, in a microtask: once, however much there is that is new. */
-  private readonly changed = new Set<string>();
+  const changed = new Set<string>();
   /** The venue is closed, or its page may be frozen or gone. */
-  private resting = false;
+  let resting = false;
 
-  constructor(
-    private readonly store: AgentStore,
-    private readonly cron: CronReader | undefined,
-  ) {
-    const { venue } = store;
-    this.venue = venue;
-    this.liveness = livenessOf(venue);
-    store.subscribe((agent) => this.mark(agent));
-    this.liveness.watch((event) => {
-      if (event !== 'lost') return;
-      for (const runner of this.runners.values()) {
-        runner.hold = undefined;
-        runner.signal?.abort('lease_lost');
-      }
-    });
-    venue.on('closing', () => this.rest('closing'));
-    venue.on('leaving', () => this.rest());
-    venue.on('returned', () => {
-      this.resting = false;
-      for (const agent of this.runners.keys()) this.changed.add(agent);
-      this.lookAtChanged();
-    });
-  }
+  const mark = (agent: string): void => {
+    if (changed.size === 0) void Promise.resolve().then(lookAtChanged);
+    changed.add(agent);
+  };
 
-  has(type: string): boolean {
-    return this.handlers.has(type);
-  }
+  const lookAtChanged = (): void => {
+    if (resting) return;
+    const agents = [...changed];
+    changed.clear();
+    for (const agent of agents) look(agent);
+  };
 
-  handle(handlers: Readonly<Record<string, AgentHandler>>): void {
-    const added = new Map(Object.entries(handlers));
-    for (const [type, handler] of added) this.handlers.set(type, handler);
-    if (added.size === 0) return;
-    for (const [agent, { type }] of this.store.agents) if (added.has(type)) this.mark(agent);
-  }
-
-  private rest(reason?: AbortReason): void {
-    this.resting = true;
-    for (const runner of this.runners.values()) {
-      this.wait(runner);
+  const rest = (reason?: AbortReason): void => {
+    resting = true;
+    for (const runner of runners.values()) {
+      wait(runner);
       if (reason) runner.signal?.abort(reason);
     }
-  }
-
-  private mark(agent: string): void {
-    if (this.changed.size === 0) void Promise.resolve().then(() => this.lookAtChanged());
-    this.changed.add(agent);
-  }
-
-  private lookAtChanged(): void {
-    if (this.resting) return;
-    const agents = [...this.changed];
-    this.changed.clear();
-    for (const agent of agents) this.look(agent);
-  }
+  };
 
   /** Handles what is due, sees to it that what will be is handled, or lets the agent go. */
-  private look(agent: string): void {
-    const { store, runners } = this;
+  const look = (agent: string): void => {
     const record = store.agents.get(agent);
     const runner: Runner = runners.get(agent) ?? { busy: false, failures: 0 };
     if (record?.terminated) store.clear(agent);
@@ -100,40 +72,46 @@ export class Runtime {
       else if (record?.suspended) runner.signal?.abort('suspended');
       return;
     }
-    this.wait(runner);
-    const handler = this.handlerOf(agent);
+    wait(runner);
+    const handler = handlerOf(agent);
     const event = handler && store.next(agent);
-    if (event) {
+    if (isDue(event) || (handler && store.isUnfinished(agent))) {
       runners.set(agent, runner);
-      const ms = event.kind === 'message' ? 0 : event.due - this.venue.clock.now();
-      if (ms > 0) this.wait(runner, agent, ms);
-      else void this.run(agent, runner);
+      void take(agent, runner);
+    } else if (event) {
+      runners.set(agent, runner);
+      wait(runner, agent, event.due - clock.now());
     } else if (!handler || !runner.hold) {
       runner.hold?.release();
       runners.delete(agent);
     }
-  }
+  };
 
   /** Whoever is to handle what this agent gets now. */
-  private handlerOf(agent: string): AgentHandler | undefined {
-    const record = this.store.agents.get(agent);
-    return !record || record.suspended || record.terminated ? undefined : this.handlers.get(record.type);
-  }
+  const handlerOf = (agent: string): AgentHandler | undefined => {
+    const record = store.agents.get(agent);
+    return !record || record.suspended || record.terminated ? undefined : handlers.get(record.type);
+  };
 
-  private wait(runner: Runner, agent?: string, ms = 0): void {
-    const { clock } = this.venue;
+  const isDue = (event: AgentEvent | undefined): boolean =>
+    event !== undefined && (event.kind === 'message' || event.due <= clock.now());
+
+  const wait = (runner: Runner, agent?: string, ms = 0): void => {
     clock.clearTimeout(runner.timer);
-    runner.timer = agent === undefined ? undefined : clock.setTimeout(() => this.look(agent), Math.min(ms, lookMsMax));
-  }
+    runner.timer = agent === undefined ? undefined : clock.setTimeout(() => look(agent), Math.min(ms, lookMsMax));
+  };
 
-  private async run(agent: string, runner: Runner): Promise<void> {
+  const take = async (agent: string, runner: Runner): Promise<void> => {
     runner.busy = true;
     let done = false;
     try {
-      // Kept until the agent is suspended or the lease is lost: whoever had it last has it at once the next time.
-      runner.hold ??= await this.liveness.hold(`agent:${agent}`);
+      if (!runner.hold) {
+        runner.term = undefined;
+        // Kept until the agent is suspended or the lease is lost: whoever had it last has it at once the next time.
+        runner.hold = await liveness.hold(`agent:${agent}`);
+      }
       if (runner.hold) {
-        await this.deliver(agent, runner, runner.hold);
+        await deliver(agent, runner, runner.hold);
         done = true;
       }
     } catch {
@@ -142,70 +120,102 @@ export class Runtime {
     runner.busy = false;
     runner.signal = undefined;
     runner.failures = done ? 0 : runner.failures + 1;
-    if (done || this.resting) this.mark(agent);
-    else this.wait(runner, agent, this.retryMs(runner.failures));
-  }
+    if (done || resting) mark(agent);
+    else wait(runner, agent, retryMs(runner.failures));
+  };
 
   /** Somebody else has it, or wanted it at the same moment: writers try again after different times, soon enough for 5 s after a crash. */
-  private retryMs(failures: number): number {
+  const retryMs = (failures: number): number => {
     const at = 2 * (failures % 8);
-    return 100 + 2 * Number.parseInt(this.venue.writer.slice(at, at + 2), 16);
-  }
+    return 100 + 2 * Number.parseInt(venue.writer.slice(at, at + 2), 16);
+  };
 
-  private async deliver(agent: string, runner: Runner, hold: Hold): Promise<void> {
-    const { store, venue } = this;
-    const event = store.next(agent);
-    if (!event || (event.kind !== 'message' && event.due > venue.clock.now())) return;
-    const { key, schedule } = event;
-    const fork = venue.fork();
-    if (schedule !== undefined && !store.schedules.has(schedule)) {
-      // Cancelled while somebody else counted it on.
-      store.settle(event, [], undefined, fork);
-      fork.sync();
-      return;
+  /** Delivers all that is due, one after the other. */
+  const deliver = async (agent: string, runner: Runner, hold: Hold): Promise<void> => {
+    while (!resting) {
+      const next = handlerOf(agent) && store.next(agent);
+      const event = isDue(next) ? next : undefined;
+      if (event) {
+        if (runner.term === undefined) {
+          const state = store.state(agent);
+          runner.term = state.term + 1;
+          store.states.set(agent, { ...state, term: runner.term });
+        }
+        const n = (store.deliveries.get(event.key)?.n ?? 0) + 1;
+        store.deliveries.set(event.key, { n, by: liveness.id! });
+      } else if (!store.isUnfinished(agent)) return;
+      await venue.flush();
+      hold.check();
+      store.forget(agent);
+      if (event) await handle(agent, runner, hold, event);
     }
-    const delivery = (store.deliveries.get(key)?.n ?? 0) + 1;
-    store.deliveries.set(key, { n: delivery, by: this.liveness.id! });
-    await venue.flush();
-    hold.check();
-    const handler = this.handlerOf(agent);
+  };
+
+  const handle = async (agent: string, runner: Runner, hold: Hold, event: AgentEvent): Promise<void> => {
+    const { key, kind, schedule } = event;
+    const handler = handlerOf(agent);
+    const delivery = store.deliveries.get(key)?.n ?? 1;
     const signal = new Signal();
-    runner.signal = signal;
+    const fork = venue.fork();
     let failure: Failure | undefined;
-    if (handler && store.has(event) && !this.resting) {
-      const served = event.kind === 'wake' ? [...store.ownWakes(agent)] : [];
+    // Counted on by somebody who did not know that it was cancelled.
+    if (schedule !== undefined && !store.schedules.has(schedule)) store.remove(key);
+    if (handler && store.has(key) && !resting) {
+      runner.signal = signal;
+      const served = kind === 'wake' ? [...store.ownWakes(agent)] : [key];
       const { context, end } = newContext(store, agent, event, served, delivery, signal, fork);
       try {
         // What comes due while the handler runs is not to be missed, and a pattern that cannot be read is an error before anything is done.
-        const after = venue.clock.now();
-        const next =
-          schedule === undefined ? undefined : nextTime(store.schedules.get(schedule)!.when, after, this.cron);
+        const { when } = (schedule !== undefined && store.schedules.get(schedule)) || { when: 0 };
+        const next = nextTime(when, clock.now(), cron);
         await handler(event.message, context);
+        end();
         hold.check();
         store.receiver(agent);
-        store.settle(event, served, next, fork);
+        store.acknowledge(agent, event, served, next, fork);
+        store.in(fork, store.deliveries).set(key, { n: delivery });
         fork.sync();
         return;
       } catch (error) {
         failure = failureOf(error);
-      } finally {
-        end();
       }
+      end();
       fork.drop();
       hold.check();
     }
-    if (store.has(event)) store.in(fork, store.deliveries).set(key, { n: delivery });
-    else store.in(fork, store.deliveries).delete(key);
+    if (store.has(key)) store.in(fork, store.deliveries).set(key, { n: delivery });
+    else store.remove(key, fork);
     // Who was told to stop may say so by an error.
     if (!failure || signal.aborted || store.record(agent).terminated) fork.sync();
-    else
-      store.change(
-        agent,
-        { suspended: true, error: failure },
-        { what: 'suspended', error: failure, event: key, delivery },
-        fork,
-      );
-  }
+    else {
+      const entry = { what: 'suspended', error: failure, event: key, delivery } as const;
+      store.change(agent, { suspended: true, error: failure }, entry, fork);
+    }
+  };
+
+  store.subscribe(mark);
+  liveness.watch((event) => {
+    if (event !== 'lost') return;
+    for (const runner of runners.values()) {
+      runner.hold = undefined;
+      runner.signal?.abort('lease_lost');
+    }
+  });
+  venue.on('closing', () => rest('closing'));
+  venue.on('leaving', () => rest());
+  venue.on('returned', () => {
+    resting = false;
+    for (const agent of runners.keys()) changed.add(agent);
+    lookAtChanged();
+  });
+
+  return {
+    has: (type) => handlers.has(type),
+    handle(added) {
+      for (const [type, handler] of Object.entries(added)) handlers.set(type, handler);
+      for (const [agent, { type }] of store.agents) if (Object.hasOwn(added, type)) mark(agent);
+    },
+  };
 }
 
 const failureOf = (error: unknown): Failure =>

@@ -28,10 +28,19 @@ export interface Delivery {
   by?: string;
 }
 
-/** An agent's own state. */
+/**
+ * An agent's own state, and what its handler has acknowledged with it: one entry, so that of two writers' words one stands whole. What is
+ * acknowledged is deleted only when that is durable under a lease that still holds. So a result that was on its way when its writer fell asleep,
+ * and comes out after another one has taken over, is no result, and takes nothing out of the mailbox.
+ */
 export interface StateRecord {
+  /** Counts the writers that have had the agent. Durable before a handler of theirs runs: who comes later wins. */
+  term: number;
+  /** Counts what each of them has acknowledged. */
   n: number;
-  value: unknown;
+  value?: unknown;
+  /** Keys that are acknowledged. They may still be there, and are to be deleted. */
+  done?: readonly string[];
 }
 
 /** A message as it waits. */
@@ -88,9 +97,12 @@ export interface AgentEvent {
 export function latest<T>(...marks: ((value: T) => number)[]): (a: T, b: T) => T {
   return (a, b) => {
     for (const mark of marks) if (mark(a) !== mark(b)) return mark(a) > mark(b) ? a : b;
-    return JSON.stringify(a) >= JSON.stringify(b) ? a : b;
+    return textOf(a) >= textOf(b) ? a : b;
   };
 }
+
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
 
 // Of two writers that act at once: the end is final, and to stand still is safer than to run.
 export const joinAgents = latest<AgentRecord>(
@@ -103,7 +115,10 @@ export const joinDeliveries = latest<Delivery>(
   ({ n }) => n,
   ({ by }) => Number(by === undefined),
 );
-export const joinStates = latest<StateRecord>(({ n }) => n);
+export const joinStates = latest<StateRecord>(
+  ({ term }) => term,
+  ({ n }) => n,
+);
 
 const agentOf = (key: string): string => key.slice(0, key.lastIndexOf('/'));
 const idOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
@@ -116,6 +131,8 @@ export class AgentStore {
   readonly schedules: Region<ScheduleRecord>;
   readonly deliveries: Region<Delivery>;
   readonly timeline: Region<TimelineRecord>;
+  /** What waits for agents, and whose keys begin with their names. */
+  private readonly waiting: readonly Region[];
 
   constructor(readonly venue: Venue) {
     this.agents = venue.region('tidemark.agents', { join: joinAgents });
@@ -125,6 +142,7 @@ export class AgentStore {
     this.schedules = venue.region('tidemark.agents.schedules');
     this.deliveries = venue.region('tidemark.agents.deliveries', { join: joinDeliveries });
     this.timeline = venue.region('tidemark.agents.timeline');
+    this.waiting = [this.mail, this.wakes, this.schedules, this.deliveries] as Region[];
   }
 
   /** Calls back with the name of an agent for which there may be something new. */
@@ -223,11 +241,19 @@ export class AgentStore {
     return fork?.region<T>(region.name) ?? region;
   }
 
+  state(agent: string): StateRecord {
+    return this.states.get(agent) ?? { term: 0, n: 0 };
+  }
+
   /** What an agent is to handle next, overdue or not. */
   next(agent: string): AgentEvent | undefined {
-    const range = { prefix: `${agent}/`, limit: 1 };
-    const [mail] = this.mail.scan(range);
-    const [wake] = this.wakes.scan(range);
+    const { done = [] } = this.state(agent);
+    const first = <T>(region: Region<T>): [string, T] | undefined => {
+      for (const entry of region.scan({ prefix: `${agent}/` })) if (!done.includes(entry[0])) return entry;
+      return undefined;
+    };
+    const mail = first(this.mail);
+    const wake = first(this.wakes);
     const due = wake ? timeOfId(idOf(wake[0])) : 0;
     if (mail && !(wake && wake[0] < mail[0] && due <= this.venue.clock.now()))
       return { key: mail[0], kind: 'message', due: timeOfId(idOf(mail[0])), message: mail[1].body };
@@ -244,23 +270,45 @@ export class AgentStore {
     for (const [key, { schedule }] of this.in(fork, this.wakes).scan(range)) if (schedule === undefined) yield key;
   }
 
-  has({ key }: AgentEvent): boolean {
+  has(key: string): boolean {
     return this.mail.has(key) || this.wakes.has(key);
   }
 
-  /** Forgets what is handled. @param next when its schedule comes due again */
-  settle(event: AgentEvent, served: readonly string[], next: number | undefined, fork: ForkedVenue): void {
-    const { schedule } = event;
-    for (const key of [event.key, ...served])
-      for (const region of [this.mail, this.wakes, this.deliveries] as Region[]) this.in(fork, region).delete(key);
-    if (schedule === undefined || !this.schedules.has(schedule)) return;
-    if (next === undefined) this.in(fork, this.schedules).delete(schedule);
-    else this.addTime(schedule, next, fork);
+  /** @param served keys that are done. @param next when its schedule comes due again */
+  acknowledge(
+    agent: string,
+    { schedule }: AgentEvent,
+    served: readonly string[],
+    next: number | undefined,
+    fork: ForkedVenue,
+  ): void {
+    const done = [...served];
+    if (schedule !== undefined && this.schedules.has(schedule)) {
+      if (next === undefined) done.push(schedule);
+      else this.addTime(schedule, next, fork);
+    }
+    const { term, n } = this.state(agent);
+    const states = this.in(fork, this.states);
+    states.set(agent, { ...states.get(agent), term, n: n + 1, done });
+  }
+
+  /** Whether something that is acknowledged is still there. */
+  isUnfinished(agent: string): boolean {
+    return this.state(agent).done?.some((key) => this.waiting.some((region) => region.has(key))) ?? false;
+  }
+
+  /** Deletes what is acknowledged. To be called when that is durable and the agent is held. */
+  forget(agent: string): void {
+    for (const key of this.state(agent).done ?? []) this.remove(key);
+  }
+
+  remove(key: string, fork?: ForkedVenue): void {
+    for (const region of this.waiting) this.in(fork, region).delete(key);
   }
 
   /** Forgets all that waits for an agent that will not run again. */
   clear(agent: string): void {
-    for (const region of [this.mail, this.wakes, this.schedules, this.deliveries] as Region[])
+    for (const region of this.waiting)
       for (const key of [...region.scan({ prefix: `${agent}/` })].map(([key]) => key)) region.delete(key);
   }
 

@@ -123,10 +123,13 @@ export class JobStore {
     const { ev } = this.stateOf(id, record);
     const events: JobEvent[] = [{ at: timeOfId(id), status: 'PENDING', attempt: 1 }];
     for (const [key, event] of this.events.scan({ prefix: `${id}/` })) {
-      const own = key.slice(id.length + 1 + revDigits);
+      const own = key.slice(id.length + 1 + 2 * countDigits);
+      const isEnd = isFinal(event.status);
       // One that did not come to be, and whose writer had no time to take it back.
-      if (isFinal(event.status) && own !== ev) continue;
+      if (isEnd && own !== ev) continue;
       events.push({ at: timeOfId(own), ...event });
+      // What a writer did after it that had not heard of it.
+      if (isEnd) break;
     }
     return events;
   }
@@ -177,7 +180,7 @@ export class JobStore {
     const ev = newId(this.venue);
     const { value } = this.redact(said);
     this.states.set(id, { status, attempt, rev: rev + 1, ev, holder, progress, ...value });
-    this.events.set(eventKey(id, rev + 1, ev), { status, attempt, detail: value.detail });
+    this.events.set(eventKey(id, attempt, rev + 1, ev), { status, attempt, detail: value.detail });
     return ev;
   }
 
@@ -197,7 +200,7 @@ export class JobStore {
     const stands = await this.settle(id, ev);
     // What was done to it since is no reason not to have it; unless it is finished.
     if (stands.holder !== holder || isFinal(stands.status)) {
-      if (stands.holder !== holder) this.events.delete(eventKey(id, state.rev + 1, ev));
+      if (stands.holder !== holder) this.events.delete(eventKey(id, state.attempt, state.rev + 1, ev));
       throw new IllegalTransition(`job ${id}`, stands.status, 'STARTED');
     }
     if (this.wasOurs(holder)) this.checkHolder(id, holder);
@@ -209,7 +212,7 @@ export class JobStore {
     const ev = this.change(id, state, status, said);
     const stands = await this.settle(id, ev);
     if (stands.ev !== ev) {
-      this.events.delete(eventKey(id, state.rev + 1, ev));
+      this.events.delete(eventKey(id, state.attempt, state.rev + 1, ev));
       if (status === 'COMPLETE' || status === 'REJECTED')
         throw new IllegalTransition(`job ${id}`, stands.status, status);
     }
@@ -223,9 +226,9 @@ export class JobStore {
   }
 }
 
-/** In base 36: room for 1,679,615 changes of one job. */
-const revDigits = 4;
+/** In base 36: room for 1,679,615 attempts, and changes, of one job. */
+const countDigits = 4;
 
-/** In the order in which one led to the other, whatever the clocks of their writers said. */
-const eventKey = (id: string, rev: number, ev: string): string =>
-  `${id}/${rev.toString(36).padStart(revDigits, '0')}${ev}`;
+/** In the order in which one change led to the other, whatever the clocks of their writers said. */
+const eventKey = (id: string, attempt: number, rev: number, ev: string): string =>
+  `${id}/${[attempt, rev].map((n) => n.toString(36).padStart(countDigits, '0')).join('')}${ev}`;

@@ -1,7 +1,7 @@
 // Lists, pages and listeners: what is read of sessions. Writes nothing.
 import { TidemarkError } from '../../base/errors';
 import { idFrom } from '../ids';
-import { type EventEntry, eventKey, type Stored } from './stored';
+import { eventKey, type Stored } from './stored';
 import type { RecordedEvent, Session, Sessions } from './types';
 
 const pageMax = 1000;
@@ -9,10 +9,29 @@ const pageMax = 1000;
 export function readingOf(
   stored: Stored,
 ): Pick<Sessions, 'get' | 'list' | 'replay' | 'follow' | 'subscribe' | 'undelivered'> {
-  const { records, events, inputs, archived, lookup, find, view } = stored;
+  const { records, events, inputs, archived, lookup, find, isLive, view } = stored;
   const get = (id: string) => {
     const record = records.get(id);
     return record && view(id, record);
+  };
+  const replay: Sessions['replay'] = (id, { afterSeq = 0, limit = pageMax } = {}) => {
+    const live = isLive(find(id));
+    if (!Number.isSafeInteger(afterSeq) || afterSeq < 0)
+      throw new TidemarkError('bad_option', 'replay: `afterSeq` must be a whole number from 0');
+    const size = pageSize(limit);
+    const page: RecordedEvent[] = [];
+    let hasMore = false;
+    let last = afterSeq;
+    for (const [key, entry] of events.scan({ prefix: `${id}/`, from: eventKey(id, afterSeq + 1) })) {
+      const seq = seqOf(key);
+      // Commits of another tab may be heard out of turn: what is missing comes yet, and must not be passed over.
+      if (live && seq !== last + 1) break;
+      hasMore = page.length === size;
+      if (hasMore) break;
+      page.push({ seq, ...entry });
+      last = seq;
+    }
+    return { events: page, nextCursor: last, hasMore };
   };
   return {
     get,
@@ -39,20 +58,27 @@ export function readingOf(
       }
       return { sessions, nextCursor: sessions.at(-1)?.id ?? cursor, hasMore };
     },
-    replay(id, { afterSeq = 0, limit = pageMax } = {}) {
-      find(id);
-      if (!Number.isSafeInteger(afterSeq) || afterSeq < 0)
-        throw new TidemarkError('bad_option', 'replay: `afterSeq` must be a whole number from 0');
-      const size = pageSize(limit);
-      const range = { prefix: `${id}/`, from: eventKey(id, afterSeq + 1), limit: size + 1 };
-      const found = [...events.scan(range)].map(([key, entry]) => recordedOf(key, entry));
-      const page = found.slice(0, size);
-      return { events: page, nextCursor: page.at(-1)?.seq ?? afterSeq, hasMore: found.length > size };
-    },
-    follow(id, listener) {
-      return events.subscribe((changes) => {
-        for (const { key, value } of changes) if (value && key.startsWith(`${id}/`)) listener(recordedOf(key, value));
-      });
+    replay,
+    follow(id, listener, { afterSeq = 0 } = {}) {
+      let cursor = afterSeq;
+      const go = () => {
+        for (let more = records.has(id); more && cursor < Number.POSITIVE_INFINITY; ) {
+          const page = replay(id, { afterSeq: cursor });
+          more = page.hasMore;
+          for (const recorded of page.events) {
+            // Who hears of an event may write the next, which is told at once.
+            if (recorded.seq <= cursor) continue;
+            cursor = recorded.seq;
+            listener(recorded);
+          }
+        }
+      };
+      const end = events.subscribe((changes) => changes.some(({ key }) => key.startsWith(`${id}/`)) && go());
+      go();
+      return () => {
+        cursor = Number.POSITIVE_INFINITY;
+        end();
+      };
     },
     subscribe(listener) {
       const tell = (changes: readonly { key: string }[]) => {
@@ -67,10 +93,7 @@ export function readingOf(
   };
 }
 
-const recordedOf = (key: string, entry: EventEntry): RecordedEvent => ({
-  seq: Number.parseInt(key.slice(key.indexOf('/') + 1), 36),
-  ...entry,
-});
+const seqOf = (key: string): number => Number.parseInt(key.slice(key.indexOf('/') + 1), 36);
 
 function pageSize(limit: number): number {
   if (!(limit >= 1)) throw new TidemarkError('bad_option', '`limit` must be a number from 1');

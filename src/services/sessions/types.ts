@@ -113,8 +113,8 @@ export interface Sessions {
   list(options?: ListOptions): { sessions: Session[]; nextCursor: string | undefined; hasMore: boolean };
   /** Events in order; `nextCursor` is the `afterSeq` of the next page. @throws TidemarkError `not_found` */
   replay(id: string, options?: ReplayOptions): { events: RecordedEvent[]; nextCursor: number; hasMore: boolean };
-  /** Calls `listener` with each event of a session from now on. @returns a function that ends it */
-  follow(id: string, listener: (event: RecordedEvent) => void): () => void;
+  /** Calls `listener` with each event of a session, those that are there and those to come, in order. @returns a function that ends it */
+  follow(id: string, listener: (event: RecordedEvent) => void, options?: { afterSeq?: number }): () => void;
   /** Calls `listener` with each session that has changed, or the id of one that was deleted. @returns a function that ends it */
   subscribe(listener: (session: Session | undefined, id: string) => void): () => void;
 }
