@@ -144,6 +144,8 @@ describe('two tabs make a checkpoint at once', () => {
     goOn();
     expect(await making).toBeUndefined();
     await third.close();
+    const keys = (await look(stage.world, (db) => db.getAllKeys('checkpoint'))) as [number][];
+    expect(new Set(keys.map(([generation]) => generation))).toEqual(new Set([1]));
     await expectSound(stage, bytesOf(1), 1);
     await finish(stage);
   });
@@ -207,6 +209,7 @@ describe('a checkpoint that fails changes nothing, and its parts go', () => {
       watched.onCommit = ({ stores, tx }, proceed) => {
         if (happens || !stores.includes('meta')) proceed();
         if (!stores.includes('meta')) return;
+        watched.onCommit = undefined;
         watched.loseConnections();
         if (!happens) tx.abort();
       };

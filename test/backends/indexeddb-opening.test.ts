@@ -173,7 +173,7 @@ describe('close() while it opens', () => {
     const { watched, world } = start();
     const late = gate();
     watched.holdOpen = () => late.opened;
-    const backend = world.backend();
+    const backend = world.backend({ openMs: 2 ** 30 });
     const opening = backend.open('venue');
     await Promise.all([expect(opening).rejects.toMatchObject({ code: 'closed' }), backend.close()]);
     await expect.poll(() => watched.connections.size).toBe(1);
