@@ -29,16 +29,19 @@ export function glide(list: HTMLElement, change: () => void): void {
   });
 }
 
-const stop = (event: Event) => event.stopPropagation();
-
 /**
  * @param dropped told which card was moved, and to which place
  * @returns whether a card is being moved now
  */
 export function draggable(list: HTMLElement, dropped: (card: HTMLElement, index: number) => void): () => boolean {
   let end: ((keep: boolean) => void) | undefined;
+  /** Since the pointer went down. */
+  let moved = false;
+  // The click that ends a drag is no wish to edit. (A click without a pointer has no detail.)
+  list.addEventListener('click', (click) => moved && click.detail > 0 && click.stopPropagation(), { capture: true });
 
   list.addEventListener('pointerdown', (down) => {
+    moved = false;
     const target = down.target as Element;
     const card = target.closest<HTMLElement>('.note');
     if (end || !card || down.button !== 0 || target.closest('button, textarea')) return;
@@ -54,17 +57,14 @@ export function draggable(list: HTMLElement, dropped: (card: HTMLElement, index:
       }
       if (!lifted) {
         if (Math.hypot(event.pageX - down.pageX, event.pageY - down.pageY) < startPx) return;
-        lifted = true;
+        lifted = moved = true;
         card!.classList.add('lifted');
         card!.setPointerCapture(down.pointerId);
       }
       if (event.clientY < scrollEdgePx) scrollBy(0, -12);
       if (event.clientY > innerHeight - scrollEdgePx) scrollBy(0, 12);
-      const origin = list.getBoundingClientRect();
-      const index = placeUnder(
-        event.clientX - origin.left + list.offsetLeft,
-        event.clientY - origin.top + list.offsetTop,
-      );
+      const { left, top } = list.getBoundingClientRect();
+      const index = placeUnder(event.clientX - left, event.clientY - top);
       if (index >= 0) glide(list, () => placeAt(card!, index));
       const [x, y] = [event.pageX - startX - card!.offsetLeft, event.pageY - startY - card!.offsetTop];
       card!.style.transform = `translate(${x}px, ${y}px) rotate(1.2deg)`;
@@ -87,9 +87,6 @@ export function draggable(list: HTMLElement, dropped: (card: HTMLElement, index:
       removeEventListener('pointercancel', cancel);
       removeEventListener('keydown', cancelByKey);
       if (!lifted) return;
-      // The click that follows in this turn is no wish to edit.
-      addEventListener('click', stop, { capture: true });
-      setTimeout(() => removeEventListener('click', stop, { capture: true }));
       card.classList.remove('lifted');
       card.style.transform = '';
       if (!keep) glide(list, () => placeAt(card, from));

@@ -87,8 +87,10 @@ describe('the notes of the demo page', () => {
     };
     await drag(0, 2);
     await board.page.keyboard.press('Escape');
+    await board.page.evaluate(() => new Promise((resolve) => setTimeout(resolve))); // let go in a later turn
     await board.page.mouse.up();
     expect(await texts(board.page)).toEqual(examples);
+    expect(await board.page.locator('.field').count()).toBe(0);
     await drag(0, 2);
     await board.page.mouse.up();
     const moved = [1, 2, 0, 3, 4].map((index) => examples[index]);
@@ -98,6 +100,11 @@ describe('the notes of the demo page', () => {
     await board.page.reload();
     await ready(board.page);
     expect(await texts(board.page)).toEqual(moved);
+
+    await drag(0, 1);
+    await board.page.mouse.up();
+    await board.page.locator('.note').nth(1).locator('[data-act=delete]').click();
+    await poll(() => texts(board.page)).toEqual(moved.slice(1));
   });
 
   it('keep their order when they are moved into one gap again and again', async () => {

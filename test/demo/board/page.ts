@@ -50,11 +50,16 @@ async function visit(browser: Browser, options: BrowserContextOptions = {}): Pro
   const complaints: string[] = [];
   await context.addInitScript(() => {
     window.shifts = [];
+    // As the browser's own hadRecentInput, and while something is dragged, too.
+    const inputs: number[] = [];
+    for (const input of ['pointermove', 'pointerup', 'keydown'])
+      addEventListener(input, (event) => inputs.push(event.timeStamp), { capture: true, passive: true });
     type Shift = PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] };
     const observer = new PerformanceObserver((list) => {
-      for (const { value, hadRecentInput, sources } of list.getEntries() as Shift[]) {
+      for (const { value, startTime, hadRecentInput, sources } of list.getEntries() as Shift[]) {
+        if (hadRecentInput || inputs.some((at) => at <= startTime && startTime - at < 500)) continue;
         const what = sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 80) : 'gone'));
-        if (!hadRecentInput) window.shifts.push(`${value}: ${what.join('; ')}`);
+        window.shifts.push(`${value}: ${what.join('; ')}`);
       }
     });
     observer.observe({ type: 'layout-shift', buffered: true });
