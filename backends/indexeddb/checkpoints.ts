@@ -4,7 +4,7 @@ import { wrap } from 'idb';
 import { type Bytes, concatBytes, type StoredCheckpoint, type VersionVector } from '../../src/backend';
 import { type CommitStore, covers } from './commits';
 import { type Connection, ConnectionLost } from './connection';
-import { bytesOf, firstsOf, type Key, readRecords, type StoreName, under, write } from './records';
+import { bytesOf, firstsOf, type Key, read, readRecords, under, write } from './records';
 
 /** Chromium, 20 MB: with 1 MiB written in 0.2 to 0.8 s and read in 0.1; with 256 KiB in 1.0 to 1.4 and 0.15, with 64 KiB in 1.5 and 0.4. */
 export const checkpointPartBytes = 1024 * 1024;
@@ -71,7 +71,7 @@ export function storedCheckpoint(
   /** @returns those that are there. */
   const partsFrom = (from: number, to: number): Promise<Bytes[]> =>
     use('read', async (db) => {
-      const tx = db.transaction(['checkpoint', 'meta'] satisfies StoreName[]);
+      const tx = read(db, ['checkpoint', 'meta']);
       const [found, meta] = await Promise.all([
         wrap(tx.objectStore('checkpoint').getAll(under([generation, attempt, from], [generation, attempt, to - 1]))),
         wrap(tx.objectStore('meta').get(metaKey(generation))),
@@ -149,7 +149,7 @@ export async function makeCheckpoint(
   replaces: number,
   { run }: Connection,
 ): Promise<Checkpoint | undefined> {
-  const { highest, standing } = await run((db) => readCheckpoints(db.transaction('meta' satisfies StoreName)));
+  const { highest, standing } = await run((db) => readCheckpoints(read(db, ['meta'])));
   const [before] = standing;
   const surpasses = Object.entries(before?.covers ?? {}).every(([writer, index]) => covers(vector, { writer, index }));
   if (before && before.generation !== replaces && !surpasses) return undefined;
@@ -173,7 +173,7 @@ export async function makeCheckpoint(
     }
     const next = { generation, attempt, size, partBytes, covers: { ...vector } };
     const [now, inCommits, inLast] = await run((db) => {
-      const tx = db.transaction(['meta', 'commits', 'last'] satisfies StoreName[]);
+      const tx = read(db, ['meta', 'commits', 'last']);
       return Promise.all([readCheckpoints(tx), firstsOf(tx.objectStore('commits')), firstsOf(tx.objectStore('last'))]);
     });
     if (now.highest !== highest || now.standing[0]?.attempt !== before?.attempt) return undefined;

@@ -1,7 +1,7 @@
 // The connection to the database: opened with a time-out, given up when it is in others' way, lost or broken, and opened again
 // when it is needed next. Knows nothing of what is written over it.
 import { TidemarkError } from '../../src/backend';
-import { failure, type StoreName, storeNames } from './records';
+import { failure, isAsleep, type StoreName, storeNames } from './records';
 
 export interface ConnectionOptions {
   readonly factory?: IDBFactory;
@@ -155,7 +155,7 @@ export function connect(
     try {
       return await on(db, work);
     } catch (error) {
-      if (decided.includes((error as Error).name)) throw error;
+      if (decided.includes((error as Error).name) || isAsleep(db)) throw error;
       drop(db);
       if (tries < 2) throw error;
       return run(work, 1);

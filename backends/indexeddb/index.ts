@@ -31,7 +31,7 @@ import {
   storedLog,
 } from './commits';
 import { ConnectionLost, type ConnectionOptions, connect, within } from './connection';
-import { failure, type StoreName, write } from './records';
+import { failure, read, type StoreName, sleep, wake, write } from './records';
 import { askPlatform, countBytes, keepBytes, writeScratch } from './upkeep';
 
 export interface IndexedDBOptions extends ConnectionOptions {
@@ -72,7 +72,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
       if (opened) for (const listener of resets) listener();
     },
     async check(db) {
-      if (opened && (await venueIn(db.transaction('meta'))) !== identity.get('venue'))
+      if (opened && (await venueIn(read(db, ['meta']))) !== identity.get('venue'))
         throw new TidemarkError(
           'io',
           `${target} was deleted while it was open, and is another venue now: what was not durable is only in memory; reload the page`,
@@ -157,14 +157,14 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   function coveredLog([newest, before]: readonly Checkpoint[]): StoredLog {
     const generation = before?.generation ?? 0;
     return lazyLog(`${target}/commits/covered`, generation, async () => {
-      const commits = await use('read', (db) => readBoth(db.transaction(found), (at) => covers(newest?.covers, at)));
+      const commits = await use('read', (db) => readBoth(read(db, found), (at) => covers(newest?.covers, at)));
       return logOf(commits.sort(inOrder), 'covered', generation);
     });
   }
 
   async function load(proposed: string): Promise<Stored> {
     const { standing, known, commits, skipped } = await connection.run(async (db) => {
-      const tx = db.transaction(found);
+      const tx = read(db, found);
       const [{ standing }, known] = await Promise.all([readCheckpoints(tx), venueIn(tx)]);
       let skipped = false;
       const commits = await readBoth(tx, (at) => {
@@ -252,7 +252,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     async newer(known) {
       live();
       const [{ standing }, commits] = await use('read', (db) => {
-        const tx = db.transaction(found);
+        const tx = read(db, found);
         return Promise.all([readCheckpoints(tx), readBoth(tx, (at) => !covers(known, at))]);
       });
       const [newest] = standing;
@@ -273,15 +273,17 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
       channel.close();
       // Firefox never says what became of a transaction that was under way when it put the page into its back/forward cache.
       suspended = inFlight.size > 0 ? connection.db : undefined;
+      if (connection.db) sleep(connection.db);
     },
 
     async resume() {
       live();
       channel.open();
+      if (connection.db) wake(connection.db);
       if (suspended) connection.drop(suspended);
       suspended = undefined;
       const { db } = connection;
-      const probe = (open: IDBDatabase) => wrap(open.transaction('meta').objectStore('meta').getKey('venue'));
+      const probe = (open: IDBDatabase) => wrap(read(open, ['meta']).objectStore('meta').getKey('venue'));
       if (db) await within(openMs, 'reading', connection.on(db, probe)).catch(() => connection.drop(db));
       if (!connection.db) await use('open', probe);
     },

@@ -26,6 +26,34 @@ export type Key = IDBValidKey[];
 /** Everything under a key, or under the keys from one to the other. */
 export const under = (from: Key, to = from): IDBKeyRange => IDBKeyRange.bound(from, [...to, []]);
 
+/** Transactions that wait for what they read; 'asleep': there must be none. */
+const waiting = new WeakMap<IDBDatabase, Set<IDBTransaction> | 'asleep'>();
+
+function held(db: IDBDatabase, tx: IDBTransaction): IDBTransaction {
+  const all = waiting.get(db) ?? new Set();
+  if (all === 'asleep') {
+    tx.abort();
+    throw new DOMException('the page is in the background', 'AbortError');
+  }
+  waiting.set(db, all.add(tx));
+  for (const end of ['complete', 'abort']) tx.addEventListener(end, () => all.delete(tx));
+  return tx;
+}
+
+/** A transaction that reads. */
+export const read = (db: IDBDatabase, stores: readonly StoreName[]): IDBTransaction => held(db, db.transaction(stores));
+
+/** A page that is frozen while one of its transactions waits for what it reads would hold up the writes of all other tabs. */
+export function sleep(db: IDBDatabase): void {
+  const all = waiting.get(db);
+  waiting.set(db, 'asleep');
+  if (all !== 'asleep') for (const tx of all ?? []) tx.abort();
+}
+
+export const wake = (db: IDBDatabase): boolean => isAsleep(db) && waiting.delete(db);
+
+export const isAsleep = (db: IDBDatabase): boolean => waiting.get(db) === 'asleep';
+
 /**
  * One transaction, issued and committed in this turn; settles whatever becomes of it.
  * @param issue may return a promise, if it awaits nothing but requests of the transaction.
@@ -53,13 +81,14 @@ export function write<T>(
         issued.then((value) => {
           result = value;
         }, reject);
+        held(db, tx);
       } else {
         result = issued;
         tx.commit();
       }
     } catch (error) {
       reject(error);
-      tx.abort(); // without this the half that was issued would be committed
+      if (!isAsleep(db)) tx.abort(); // without this the half that was issued would be committed
     }
   });
 }

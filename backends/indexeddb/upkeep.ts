@@ -3,7 +3,7 @@
 import { wrap } from 'idb';
 import type { Bytes, Usage } from '../../src/backend';
 import { readCheckpoints } from './checkpoints';
-import { bytesOf, commitPartBytes, readRecords, type StoreName, under, write } from './records';
+import { bytesOf, commitPartBytes, read, readRecords, type StoreName, under, write } from './records';
 
 interface Quarantined {
   bytes: ArrayBuffer;
@@ -26,7 +26,7 @@ export const keepBytes = (db: IDBDatabase, bytes: Bytes, why: string): Promise<s
 /** What our records take. */
 export async function countBytes(db: IDBDatabase): Promise<number> {
   const counted = ['commits', 'last', 'blobs', 'quarantine'] satisfies StoreName[];
-  const tx = db.transaction([...counted, 'meta' satisfies StoreName]);
+  const tx = read(db, [...counted, 'meta']);
   const [{ standing }, ...records] = await Promise.all([
     readCheckpoints(tx),
     ...counted.map((store) => readRecords(tx.objectStore(store), under([]))),

@@ -57,6 +57,8 @@ export class Engine implements Host {
   venue!: string;
   /** Set once writes are refused. */
   closed = false;
+  /** While the page is gone or frozen: what is not done now is done when it is back. */
+  away = false;
   readonly counts = { sweeps: 0, failures: 0, failing: 0, checkpoints: 0 };
   lastFailure: FailureInfo | undefined;
   /** As of when it was last asked for. */
@@ -292,6 +294,7 @@ export class Engine implements Host {
   leave(): void {
     this.events.emit('leaving', undefined);
     this.writeNow();
+    this.away = true;
     this.options.backend.suspend?.();
     this.options.marker?.closed(this.writer.id);
   }
@@ -299,6 +302,7 @@ export class Engine implements Host {
   /** It is back, or may have missed something. */
   resume(): void {
     if (this.closed) return;
+    this.away = false;
     this.options.marker?.opened(this.writer.id);
     const resumed = this.options.backend.resume?.() ?? Promise.resolve();
     resumed

@@ -50,6 +50,7 @@ interface State extends Pick<Host, 'stamps' | 'hide'> {
   readonly writer: Writer;
   readonly venue: string;
   readonly closed: boolean;
+  readonly away: boolean;
   stored(name: string, version: number, join: string): RegionState;
   failed(reason: FailureInfo['reason'], cause: unknown, retryInMs: number | undefined): void;
 }
@@ -172,7 +173,7 @@ export class Joiner {
         failure = undefined;
       } catch (error) {
         failure = { error };
-        this.state.failed('remote', error, undefined);
+        if (!this.state.away) this.state.failed('remote', error, undefined);
       }
       if (this.again && !this.state.closed) continue;
       if (failure) throw failure.error;

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { indexeddbBackend } from '../../backends/indexeddb';
 import { makeCommit } from '../backend-contract';
-import { A, findTexts, text } from './contract/stage';
+import { A, B, findTexts, text } from './contract/stage';
 import { indexeddbWorld } from './helpers/indexeddb';
 import { WatchedFactory } from './helpers/indexeddb-watch';
 
@@ -184,6 +184,25 @@ describe('a page that may be frozen', () => {
     one.suspend!();
     await one.resume!();
     expect(heard).toEqual([undefined]);
+  });
+
+  it('leaves no transaction open that waits for what it reads, begins none, and reads again when it is back', async () => {
+    const { one, two } = await start();
+    const commits = Array.from({ length: 30 }, (_, index) => makeCommit(A, index, 40_000));
+    for (const { line, at } of commits) await one.append(line, at, 'relaxed');
+    for (const asked of [() => two.newer!({}), () => two.quarantine(commits[0]!.line, 'a test'), () => two.usage()]) {
+      const reading = asked();
+      two.suspend!();
+      await expect(reading).rejects.toMatchObject({ code: 'io', cause: { code: 'AbortError' } });
+      await expect(asked()).rejects.toMatchObject({ cause: { code: 'AbortError' } });
+      // What only writes goes on.
+      const { line, at } = makeCommit(B, 0);
+      await Promise.all([two.append(line, at, 'strict'), two.appendNow!(line, at)]);
+      await two.resume!();
+      await asked();
+    }
+    const { logs } = await two.newer!({});
+    expect(logs.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(30 * 40_000);
   });
 
   it('probes its connection, and keeps it if it answers', async () => {
