@@ -219,7 +219,6 @@ describe('whoever deletes the database is not held up', () => {
     const backend = world.backend();
     const key = await backend.key({ seed: seedOf(1) });
     await backend.open('venue');
-    await backend.keySet({ ...key, trusted: ['did:key:other'] });
     const [one, two] = [makeCommit(A, 0), makeCommit(A, 1)];
     await backend.append(one.line, one.at, 'strict');
     let resets = 0;
@@ -229,6 +228,8 @@ describe('whoever deletes the database is not held up', () => {
 
     await backend.append(two.line, two.at, 'strict');
     expect(resets).toBe(1);
+    expect(await look(world, (db) => db.get('meta', 'key'))).toEqual(key);
+    await backend.keySet({ ...key, trusted: ['did:key:other'] });
     stop();
     await removeDatabase(world.name, world.inner);
     await backend.append(two.line, two.at, 'strict');
