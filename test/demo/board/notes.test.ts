@@ -19,7 +19,7 @@ describe('the notes of the demo page', () => {
       await keyboard.type(text);
       await keyboard.press('Escape');
     }
-    expect(await focused()).toBe('Note 3 of 3, chalk: three');
+    await poll(focused).toBe('Note 3 of 3, chalk: three');
     await keyboard.press('ArrowLeft');
     expect(await texts(board.page)).toEqual(['one', 'three', 'two']);
     await keyboard.press('Home');
