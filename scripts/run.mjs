@@ -32,6 +32,7 @@ const tasks = {
     const codes = [await types(), await lint(), await tool('vitest/vitest.mjs', 'run', 'test/architecture.test.ts')];
     return Math.max(...codes);
   },
+  demo: async (args) => (await import('./demo.mjs')).demo(args),
   types,
   lint: (args) => lint(...args),
   format: () => lint('--write'),
