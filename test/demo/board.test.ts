@@ -10,7 +10,7 @@ describe('the buttons of the demo page', () => {
   it('write 1,000 notes, which are durable and there after a reload, and take them away again', async () => {
     await board.page.click('#write');
     await poll(board.message).toMatch(/^1,000 notes written in [\d.]+ ms; durable after [\d.]+ ms\.$/);
-    expect(await board.page.textContent('#unsaved')).toBe('Nothing unsaved');
+    await poll(() => board.page.textContent('#unsaved')).toBe('Nothing unsaved');
     expect(await board.page.textContent('#root')).toMatch(/^[\w-]{43}$/);
     expect(await board.page.getAttribute('#signature', 'title')).toMatch(/^[\w-]{86}$/);
     expect(await board.page.getAttribute('#signer', 'title')).toMatch(/^did:key:z6Mk/);
@@ -46,7 +46,7 @@ describe('the buttons of the demo page', () => {
       'The tab crashed. All 1,006 notes that it had called durable are here. What was written in that instant, 1 entry, it had called unsaved.',
     );
     expect(await texts(board.page)).toEqual([...examples, 'Written just before the crash, and durable']);
-    expect(await board.pile()).toBe('1,000 notes');
+    await poll(board.pile).toBe('1,000 notes');
     await board.page.reload();
     await ready(board.page);
     expect(await board.message()).not.toContain('crashed');
@@ -84,18 +84,18 @@ describe('the buttons of the demo page', () => {
       'not thereWritten while nothing can be',
       'not there1,000 notes of the pile',
     ]);
-    expect(await board.page.locator('.note.at-risk').count()).toBe(1);
+    await poll(() => board.page.locator('.note.at-risk').count()).toBe(1);
     expect(Number(await board.page.textContent('#failures'))).toBeGreaterThan(0);
 
     if (end === 'pressed again') await board.page.click(`#${button}`);
     await saved(board.page);
     expect(await board.page.getAttribute(`#${button}`, 'aria-pressed')).toBe('false');
-    expect(await board.page.textContent('#unsaved')).toBe('Nothing unsaved');
+    await poll(() => board.page.textContent('#unsaved')).toBe('Nothing unsaved');
     await poll(() => board.page.locator('.note.at-risk').count()).toBe(0);
     await board.page.reload();
     await ready(board.page);
     expect(await texts(board.page)).toEqual([...examples, 'Written while nothing can be']);
-    expect(await board.pile()).toBe('1,000 notes');
+    await poll(board.pile).toBe('1,000 notes');
   });
 
   it('show what is durable beside what is in memory, as long as they differ', async () => {
@@ -162,7 +162,7 @@ describe('the buttons of the demo page', () => {
     await board.page.setInputFiles('#file', path);
     await poll(board.message).toMatch(/^Restored 1,005 notes from /);
     await poll(shown).toEqual(before);
-    expect(await board.pile()).toBe('1,000 notes');
+    await poll(board.pile).toBe('1,000 notes');
     await saved(board.page);
     await board.page.reload();
     await ready(board.page);

@@ -69,7 +69,7 @@ describe('the notes of the demo page', () => {
     await board.page.click('#add');
     await board.page.keyboard.press('Escape');
     await poll(() => board.page.locator('.note').count()).toBe(0);
-    expect(await board.page.isVisible('#empty')).toBe(true);
+    await poll(() => board.page.isVisible('#empty')).toBe(true);
   });
 
   it('are dragged with the mouse, and put back with Escape', async () => {
