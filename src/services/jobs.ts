@@ -34,20 +34,21 @@ export class Jobs {
 
   /**
    * Takes a pending job, to run it here. Durable when it resolves; it may have been paused since.
-   * @throws IllegalTransition, also if another writer took it at the same moment
+   * @throws IllegalTransition, also if another writer took it meanwhile; TidemarkError `lease_lost` if we were out of time, `conflict` if another
+   * writer is about to take it and does not get on
    */
   async start(id: string): Promise<Job> {
-    this.store.check(id, from.start, 'STARTED');
-    const holder = await this.store.self();
-    return this.store.take(id, this.store.check(id, from.start, 'STARTED'), holder);
+    return this.store.take(id, from.start);
   }
 
   /** Goes on with a job under the writer that holds it; if that one is gone, here: `mine` says which. Durable when it resolves. @throws as start() */
   async resume(id: string, answer?: unknown): Promise<Job> {
     const { store } = this;
     const { holder } = store.check(id, from.resume, 'STARTED');
-    const next = (await store.isAlive(holder)) ? holder : await store.self();
-    return store.take(id, store.check(id, from.resume, 'STARTED'), next, answer);
+    if (!(await store.isAlive(holder))) return store.take(id, from.resume, answer);
+    store.change(id, store.check(id, from.resume, 'STARTED'), 'STARTED', { detail: answer });
+    await this.venue.flush();
+    return store.find(id);
   }
 
   /** Reports how far it has come; the last report is kept. @throws TidemarkError `lease_lost` if another writer holds it, or may */

@@ -22,7 +22,7 @@ const any: fc.Arbitrary<JobState> = fc
     const status = statuses[n % 6]!;
     const ended = n % 6 > 2;
     const own = `e${String(n).padStart(2, '0')}`;
-    const later = Object.entries(rivals).filter(([ev]) => !sealed && ev > own);
+    const later = Object.entries(rivals).filter(([ev]) => ended && !sealed && ev > own);
     return joinStates(
       ...(Array(2).fill(
         state(status, own, {
@@ -33,7 +33,7 @@ const any: fc.Arbitrary<JobState> = fc
             ended || reported === undefined
               ? undefined
               : { attempt: 1 + (reported % 2), ev: `p${reported}`, value: reported },
-          sealed: sealed || undefined,
+          sealed: (ended && sealed) || undefined,
           rivals: later.length > 0 ? Object.fromEntries(later) : undefined,
         }),
       ) as [JobState, JobState]),
@@ -54,10 +54,9 @@ describe('the join of states', () => {
     ['the end over all else', state('FAILED', 'e9', { rev: 1 }), state('STARTED', 'e1', { attempt: 7, rev: 99 })],
     ['the later attempt', state('PENDING', 'e1', { attempt: 2, rev: 3 }), state('PAUSED', 'e2', { rev: 8 })],
     ['what more changes led to', state('PAUSED', 'e1', { rev: 3 }), state('STARTED', 'e2', { rev: 2 })],
-    ['the first of two', state('STARTED', 'e1'), state('STARTED', 'e2')],
+    ['the last of two', state('PAUSED', 'e2'), state('INPUT_REQUIRED', 'e1')],
     ['the first of two ends', state('CANCELLED', 'e1'), state('COMPLETE', 'e2', { rev: 5, attempt: 2 })],
     ['what is sealed, over an end before it', state('COMPLETE', 'e2', { sealed: true }), state('CANCELLED', 'e1')],
-    ['an end, over a start that is sealed', state('CANCELLED', 'e2'), state('STARTED', 'e1', { rev: 2, sealed: true })],
     [
       'of two that are sealed, the first',
       state('FAILED', 'e1', { sealed: true }),

@@ -42,20 +42,20 @@ export interface JobState {
   output?: unknown;
   error?: unknown;
   detail?: unknown;
-  /** Nobody else can have been first any more: see agree.ts. */
+  /** Of an end: that nobody else can have been first any more. See agree.ts. */
   sealed?: true | undefined;
-  /** Other changes of the same rank that were made at the same time and lost; 1 for those whose writers know. */
+  /** Of an end: others that were made at the same time and lost; 1 for those whose writers know. */
   rivals?: Record<string, 0 | 1> | undefined;
 }
 
 /**
- * The join of two states: the end stands above all else, then the later attempt, then the one that more changes led to. Of two of the same rank the
- * one that is sealed, then the first: so an end, once there, stays, and `rivals` tells both writers of each other.
+ * The join of two states. An end stands above all else; of two ends the one that is sealed, then the first: so an end, once there, stays, and
+ * `rivals` tells both writers of each other. Of two states before the end the later attempt, then the one that more changes led to, then the last.
  */
 export function joinStates(a: JobState, b: JobState): JobState {
-  const rank = rankOf(a, b);
-  const [won, lost] = (rank || sealedFirst(a, b) || (a.ev < b.ev ? -1 : 1)) < 0 ? [a, b] : [b, a];
+  const [won, lost] = order(a, b) < 0 ? [a, b] : [b, a];
   const { status, attempt, rev, ev, holder, output, error, detail, sealed } = won;
+  const ended = isFinal(status);
   return {
     status,
     attempt,
@@ -63,22 +63,22 @@ export function joinStates(a: JobState, b: JobState): JobState {
     ev,
     holder,
     // A finished job does not change at all.
-    progress: isFinal(status) ? won.progress : newer(a.progress, b.progress),
+    progress: ended ? won.progress : newer(a.progress, b.progress),
     output,
     error,
     detail,
     sealed,
-    rivals: rank === 0 && !sealed ? rivalsOf(won, lost) : won.rivals,
+    rivals: isFinal(lost.status) && !sealed ? rivalsOf(won, lost) : won.rivals,
   };
 }
 
 /** Below 0 if `a` stands above `b`. */
-const rankOf = (a: JobState, b: JobState): number => {
-  const ends = Number(isFinal(b.status)) - Number(isFinal(a.status));
-  return ends || isFinal(a.status) ? ends : b.attempt - a.attempt || b.rev - a.rev;
-};
-
-const sealedFirst = (a: JobState, b: JobState): number => Number(b.sealed ?? false) - Number(a.sealed ?? false);
+function order(a: JobState, b: JobState): number {
+  const ended = isFinal(a.status);
+  if (ended !== isFinal(b.status)) return ended ? -1 : 1;
+  if (ended) return Number(b.sealed ?? false) - Number(a.sealed ?? false) || (a.ev < b.ev ? -1 : 1);
+  return b.attempt - a.attempt || b.rev - a.rev || (a.ev > b.ev ? -1 : 1);
+}
 
 const newer = (a: Progress | undefined, b: Progress | undefined): Progress | undefined =>
   !a || (b && (b.attempt - a.attempt || (b.ev > a.ev ? 1 : -1)) > 0) ? b : a;

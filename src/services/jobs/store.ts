@@ -6,7 +6,7 @@ import { IllegalTransition } from '../errors';
 import { newId, timeOfId } from '../ids';
 import { type Liveness, livenessOf } from '../liveness';
 import { redactPaths } from '../redact';
-import { agree } from './agree';
+import { agree, wait } from './agree';
 import { OpenJobs } from './open';
 import { isFinal, type JobState, type JobStatus, joinStates } from './state';
 import type { Job, JobEvent, NewJob } from './types';
@@ -167,12 +167,8 @@ export class JobStore {
   private checkHolder(id: string, holder: string): void {
     if (holder === this.liveness.id) this.liveness.check();
     // What we held before we were out of time may be another one's by now.
-    else if (this.wasOurs(holder) || this.liveness.isAlive(holder))
+    else if (holder.startsWith(`${this.venue.writer}.`) || this.liveness.isAlive(holder))
       throw new TidemarkError('lease_lost', `job ${id} is not held here: ${holder} has it, or it is to be recovered`);
-  }
-
-  private wasOurs(holder: string): boolean {
-    return holder.startsWith(`${this.venue.writer}.`);
   }
 
   /** Writes a change, in this turn. @returns its id */
@@ -194,35 +190,47 @@ export class JobStore {
     return redactPaths(said, this.redacted);
   }
 
-  /** To STARTED. Resolves when that is durable and known to stand. @throws IllegalTransition; TidemarkError `lease_lost` */
-  async take(id: string, state: JobState, holder: string, detail?: unknown): Promise<Job> {
-    const ev = this.change(id, { ...state, holder }, 'STARTED', { detail });
-    const stands = await this.settle(id, ev);
-    // What was done to it since is no reason not to have it; unless it is finished.
-    if (stands.holder !== holder || isFinal(stands.status)) {
-      if (stands.holder !== holder) this.events.delete(eventKey(id, state.attempt, state.rev + 1, ev));
-      throw new IllegalTransition(`job ${id}`, stands.status, 'STARTED');
+  /**
+   * To STARTED, to be held here; one writer at a time may do that. Resolves when it is durable.
+   * @throws IllegalTransition; TidemarkError `lease_lost`, or `conflict` if another writer is about to and does not get on
+   */
+  async take(id: string, from: readonly JobStatus[], detail?: unknown): Promise<Job> {
+    const { venue, liveness } = this;
+    for (const digit of venue.writer.slice(0, 8)) {
+      this.check(id, from, 'STARTED');
+      const hold = await liveness.hold(`tidemark.jobs/${id}`);
+      if (hold) {
+        const holder = liveness.id!;
+        try {
+          hold.check();
+          this.change(id, { ...this.check(id, from, 'STARTED'), holder }, 'STARTED', { detail });
+        } finally {
+          hold.release(); // in the same turn, and so in the same commit
+        }
+        await venue.flush();
+        const { status } = this.state(id);
+        if (isFinal(status)) throw new IllegalTransition(`job ${id}`, status, 'STARTED');
+        this.checkHolder(id, holder);
+        return this.find(id);
+      }
+      // Of two that want it at the same moment it may be that nobody gets it. Each tries again after a time of its own.
+      await wait(venue, 16 * Number.parseInt(digit, 16) + 1);
     }
-    if (this.wasOurs(holder)) this.checkHolder(id, holder);
-    return this.find(id);
+    throw new TidemarkError('conflict', `job ${id} is about to be started by another writer`);
   }
 
   /** To the end. Resolves when it is durable and known what stands; that may be another end. */
   async finish(id: string, state: JobState, status: JobStatus, said: Said): Promise<Job> {
     const ev = this.change(id, state, status, said);
-    const stands = await this.settle(id, ev);
+    await this.venue.flush();
+    if (!this.alone) await agree(this.venue, this.states, id, ev);
+    const stands = this.state(id);
     if (stands.ev !== ev) {
       this.events.delete(eventKey(id, state.attempt, state.rev + 1, ev));
       if (status === 'COMPLETE' || status === 'REJECTED')
         throw new IllegalTransition(`job ${id}`, stands.status, status);
     }
     return this.find(id);
-  }
-
-  private async settle(id: string, ev: string): Promise<JobState> {
-    await this.venue.flush();
-    if (!this.alone) await agree(this.venue, this.states, id, ev);
-    return this.states.get(id)!;
   }
 }
 
