@@ -36,21 +36,22 @@ export interface SavedIntervention extends Intervention {
 
 export interface TraceInfo {
   traceId: string;
-  /** Of the first envelope; undefined if there is none. */
+  /** Undefined if it ended before anything was recorded. */
   circuit?: string | undefined;
-  schematicVersion?: string | number | undefined;
   startedMs?: number | undefined;
   /** Undefined while it is open. */
   outcome?: TraceOutcome | undefined;
   endedMs?: number | undefined;
+  /** Which do not count: other writers ended it so, without having heard of the one that came first. */
+  otherOutcomes: TraceOutcome[];
 }
 
 export interface Trace extends TraceInfo {
   /** By step, then by node. */
   envelopes: Envelope[];
   interventions: SavedIntervention[];
-  /** What other writers recorded in the same places at the same time, and what does not count because it came second. */
-  conflicts: { envelopes: Envelope[]; outcomes: TraceOutcome[] };
+  /** Which do not count: other writers recorded them in the same places, without having heard of the one that came first. */
+  conflicts: Envelope[];
 }
 
 export interface TracesOptions {

@@ -3,7 +3,7 @@
 import type { Venue } from '../../venue';
 import { newId, timeOfId } from '../ids';
 import type { CompensationRecord, Idempotency } from './face';
-import { type Claims, joinClaims, outcomeKey, splitKey } from './records';
+import { type Claims, joinClaims, recordsPrefix, traceOf } from './records';
 
 /** `void`: it was not run after all. */
 export type Progress = CompensationRecord['state'] | 'void';
@@ -32,7 +32,7 @@ export function openIdempotency(venue: Venue, isOpen: (traceId: string) => boole
   };
   return {
     get(traceId, name) {
-      const notes = region.get(outcomeKey(traceId) + name) ?? [];
+      const notes = region.get(recordsPrefix(traceId) + name) ?? [];
       const isVoid = ({ run }: Note) => notes.some(([, note]) => note.run === run && note.state === 'void');
       for (const state of ['done', 'failed', 'in_doubt'] as const) {
         const [at, note] = notes.find(([, note]) => note.state === state && !isVoid(note)) ?? [];
@@ -43,15 +43,15 @@ export function openIdempotency(venue: Venue, isOpen: (traceId: string) => boole
     begin(traceId, name) {
       const run = newId(venue);
       const note = (state: Progress, message?: string) =>
-        region.set(outcomeKey(traceId) + name, [[newId(venue), { run, state, message }]]); // joined with all others
+        region.set(recordsPrefix(traceId) + name, [[newId(venue), { run, state, message }]]); // joined with all others
       note('in_doubt');
       return note;
     },
-    drop: (traceId) => forget([...region.scan({ prefix: outcomeKey(traceId) })].map(([key]) => key)),
+    drop: (traceId) => forget([...region.scan({ prefix: recordsPrefix(traceId) })].map(([key]) => key)),
     purgeOlderThan(ms) {
       const before = venue.clock.now() - ms;
       const isOld = (notes: Claims) => notes.every(([at]) => timeOfId(at) < before);
-      return forget([...region].flatMap(([key, notes]) => (isOld(notes) && !isOpen(splitKey(key)[0]) ? key : [])));
+      return forget([...region].flatMap(([key, notes]) => (isOld(notes) && !isOpen(traceOf(key)) ? key : [])));
     },
   };
 }

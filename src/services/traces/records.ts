@@ -15,23 +15,15 @@ const stepMax = 36 ** 6 - 1;
 /** Deeper is a cycle, or refused by the venue. */
 const depthMax = 1000;
 
-/** The entries of a trace in key order: its outcome, its envelopes by step and node, its interventions by time. */
-export const outcomeKey = (traceId: string): string => traceId + end;
+/** What is recorded of a trace, in key order: its envelopes by step and node, its interventions by time. */
+export const recordsPrefix = (traceId: string): string => traceId + end;
 export const stepsPrefix = (traceId: string): string => `${traceId}${end}e`;
 export const stepKey = (traceId: string, step: number, nodeId?: string): string =>
   stepsPrefix(traceId) + step.toString(36).padStart(6, '0') + (nodeId === undefined ? '' : end + nodeId);
 export const interventionKey = (traceId: string, id: string): string => `${traceId}${end}i${id}`;
+export const traceOf = (key: string): string => key.slice(0, key.indexOf(end));
 
-/** The key from which on no entry is of this trace or of one before it. */
-export const afterTrace = (traceId: string): string => `${traceId}\u0001`;
-
-/** A key's trace, and what it holds: '' for the outcome, a letter and more for all else. */
-export function splitKey(key: string): [traceId: string, rest: string] {
-  const at = key.indexOf(end);
-  return [key.slice(0, at), key.slice(at + 1)];
-}
-
-/** Where an envelope stands, from the rest of its key. */
+/** Where an envelope stands, from what comes after the prefix in its key. */
 export const placeOf = (rest: string): { step: number; nodeId?: string } => ({
   step: Number.parseInt(rest.slice(1, 7), 36),
   ...(rest.length > 7 && { nodeId: rest.slice(8) }),

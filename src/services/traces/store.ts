@@ -1,13 +1,12 @@
 // Traces in a venue: what stands where, who was first, what is kept for how long. One entry for each thing that was recorded. Knows the venue's face
 // only, and nothing of workflows.
 import { TidemarkError } from '../../base/errors';
-import type { Venue } from '../../venue';
+import type { Region, Venue } from '../../venue';
 import { IllegalTransition } from '../errors';
 import { newId, timeOfId } from '../ids';
 import type { Envelope, Intervention, Trace, TraceInfo, TraceOutcome, Traces, TracesOptions } from './face';
 import { type IdempotencyStore, openIdempotency } from './idempotency';
 import {
-  afterTrace,
   badOption,
   type Claims,
   canonical,
@@ -15,9 +14,8 @@ import {
   checkTraceId,
   interventionKey,
   joinClaims,
-  outcomeKey,
   placeOf,
-  splitKey,
+  recordsPrefix,
   stepKey,
   stepsPrefix,
   textOf,
@@ -27,6 +25,9 @@ const outcomes: readonly unknown[] = ['success', 'fault', 'cancelled', 'compensa
 const flushTimeoutMsDefault = 5000;
 /** Traces deleted in one turn: some ms. */
 const purgedPerTurn = 200;
+
+/** What is said of a trace when it begins. How it ends is the bare outcome. */
+type Head = { circuit: string };
 
 /** What workflows need beside the face. */
 export interface TraceStore extends Traces {
@@ -45,39 +46,28 @@ export function openStore(
   venue: Venue,
   { keepMs = {}, flushTimeoutMs: timeoutMs = flushTimeoutMsDefault }: TracesOptions,
 ): TraceStore {
-  const region = venue.region<Claims>('tidemark.traces', { join: joinClaims });
+  // Heads by themselves, so that listing traces does not read all that is recorded of them.
+  const heads = venue.region<Claims>('tidemark.traces', { join: joinClaims });
+  const records = venue.region<Claims>('tidemark.traces.records', { join: joinClaims });
 
-  /** What counts in a place. */
-  const valueAt = (key: string) => region.get(key)?.[0]?.[1];
-  const outcomeOf = (traceId: string) => valueAt(outcomeKey(traceId)) as TraceOutcome | undefined;
+  function infoOf(traceId: string, claims: Claims = []): TraceInfo {
+    const begun = claims.find(([, said]) => typeof said === 'object');
+    const [ended, ...others] = claims.filter(([, said]) => typeof said === 'string');
+    return {
+      traceId,
+      circuit: (begun?.[1] as Head | undefined)?.circuit,
+      startedMs: begun && timeOfId(begun[0]),
+      outcome: ended?.[1] as TraceOutcome | undefined,
+      endedMs: ended && timeOfId(ended[0]),
+      otherOutcomes: others.map(([, outcome]) => outcome as TraceOutcome),
+    };
+  }
+  const outcomeOf = (traceId: string) => infoOf(traceId, heads.get(traceId)).outcome;
   const closed = (traceId: string, to: string) =>
     new IllegalTransition(`trace ${traceId}`, outcomeOf(traceId) ?? 'purged', to);
-
   function guard(traceId: string): void {
     checkTraceId(traceId);
     if (outcomeOf(traceId)) throw closed(traceId, 'open');
-  }
-
-  /** Traces from a key on. Two entries of each are looked at, however many there are: the outcome if there is one, and the first envelope. */
-  function* infos(from?: string): Generator<TraceInfo> {
-    for (;;) {
-      const [first, second] = region.scan({ from, limit: 2 });
-      if (!first) return;
-      const [traceId, rest] = splitKey(first[0]);
-      const [ended] = rest === '' ? first[1] : [];
-      const begun = ended ? second : first;
-      const [at, value] = begun?.[0].startsWith(stepsPrefix(traceId)) ? begun[1][0]! : [];
-      const { circuit, schematicVersion } = (value ?? {}) as Partial<Envelope>;
-      yield {
-        traceId,
-        circuit,
-        schematicVersion,
-        startedMs: at ? timeOfId(at) : undefined,
-        outcome: ended?.[1] as TraceOutcome | undefined,
-        endedMs: ended && timeOfId(ended[0]),
-      };
-      from = afterTrace(traceId);
-    }
   }
 
   async function settle(): Promise<void> {
@@ -85,48 +75,50 @@ export function openStore(
     await venue.catchUp();
   }
 
-  const put = (key: string, value: unknown, id = newId(venue)) => region.set(key, [[id, value]]);
+  const put = (region: Region<Claims>, key: string, value: unknown, id = newId(venue)) =>
+    region.set(key, [[id, value]]);
 
-  /** Writes a value where nothing else may stand, and looks whether it does when it is durable. */
-  async function claim(key: string, value: unknown, refuse: () => Error): Promise<void> {
+  /** Writes a value where nothing else may stand, and looks whether it does when it is durable. What was purged meanwhile begins anew. */
+  async function claim(value: unknown, read: () => unknown, write: () => void, refuse: () => Error): Promise<void> {
     const check = () => {
-      if (textOf(valueAt(key)) !== textOf(value)) throw refuse();
+      if (textOf(read()) !== textOf(value)) throw refuse();
     };
-    if (!region.has(key)) put(key, value);
-    check();
-    await settle();
+    do {
+      if (read() === undefined) write();
+      check();
+      await settle();
+    } while (read() === undefined);
     check();
   }
 
   const drop = (prefix: string) => {
-    // The outcome last: what a crash leaves of a trace must not look open.
-    for (const [key] of [...region.scan({ prefix, reverse: true })]) region.delete(key);
+    for (const [key] of [...records.scan({ prefix })]) records.delete(key);
   };
 
   function load(traceId: string): Trace | undefined {
     checkTraceId(traceId);
-    const [info] = infos(traceId);
-    if (info?.traceId !== traceId) return undefined;
-    const trace: Trace = { ...info, envelopes: [], interventions: [], conflicts: { envelopes: [], outcomes: [] } };
-    for (const [key, claims] of region.scan({ prefix: outcomeKey(traceId) })) {
-      const [, rest] = splitKey(key);
+    const head = heads.get(traceId);
+    const found = [...records.scan({ prefix: recordsPrefix(traceId) })];
+    if (!head && found.length === 0) return undefined;
+    const trace: Trace = { ...infoOf(traceId, head), envelopes: [], interventions: [], conflicts: [] };
+    for (const [key, claims] of found) {
+      const rest = key.slice(recordsPrefix(traceId).length);
       const [first, ...others] = claims.map(([, value]) => value);
-      if (rest === '') trace.conflicts.outcomes = others as TraceOutcome[];
-      else if (rest[0] === 'i') {
+      if (rest[0] === 'i') {
         const id = rest.slice(1);
         trace.interventions.push({ ...(first as Intervention), id, timestampMs: timeOfId(id) });
       } else {
         const envelope = (record: unknown) => ({ ...(record as Envelope), traceId, ...placeOf(rest) });
         trace.envelopes.push(envelope(first));
-        trace.conflicts.envelopes.push(...others.map(envelope));
+        trace.conflicts.push(...others.map(envelope));
       }
     }
     return trace;
   }
 
-  const idempotency = openIdempotency(venue, (traceId) => load(traceId) !== undefined && !outcomeOf(traceId));
+  const idempotency = openIdempotency(venue, (traceId) => heads.has(traceId) && !outcomeOf(traceId));
 
-  return {
+  const store: TraceStore = {
     venue,
     idempotency,
     outcomeOf,
@@ -142,10 +134,17 @@ export function openStore(
       if (!/^string,string,(string|number),number$/.test(kinds))
         throw badOption('append: a field of the envelope is missing or of another type');
       const key = stepKey(traceId, step, nodeId);
-      if (!region.has(key)) guard(traceId);
-      const conflict = () =>
-        new TidemarkError('conflict', `trace ${traceId} has something else as step ${step}, node ${nodeId}`);
-      await claim(key, canonical(rest, 'the envelope'), conflict);
+      if (!records.has(key)) guard(traceId);
+      const record = canonical(rest, 'the envelope');
+      await claim(
+        record,
+        () => (heads.has(traceId) ? records.get(key)?.[0]?.[1] : undefined),
+        () => {
+          put(heads, traceId, { circuit } satisfies Head); // joined with what is there: the first one counts
+          put(records, key, record);
+        },
+        () => new TidemarkError('conflict', `trace ${traceId} has something else as step ${step}, node ${nodeId}`),
+      );
     },
 
     resume(traceId, after) {
@@ -160,7 +159,12 @@ export function openStore(
     async complete(traceId, outcome) {
       checkTraceId(traceId);
       if (!outcomes.includes(outcome)) throw badOption(`'${outcome}' is no outcome`);
-      await claim(outcomeKey(traceId), outcome, () => closed(traceId, outcome));
+      await claim(
+        outcome,
+        () => outcomeOf(traceId),
+        () => put(heads, traceId, outcome),
+        () => closed(traceId, outcome),
+      );
     },
 
     async saveIntervention(traceId, intervention) {
@@ -168,16 +172,17 @@ export function openStore(
       if (!load(traceId)) throw notFound(traceId);
       const id = newId(venue);
       const record = canonical(intervention, 'the intervention') as Intervention;
-      put(interventionKey(traceId, id), record, id);
+      put(records, interventionKey(traceId, id), record, id);
       await settle();
       return { ...record, id, timestampMs: timeOfId(id) };
     },
 
     list({ outcome, after, limit } = {}) {
       const found: TraceInfo[] = [];
-      for (const info of infos(after === undefined ? after : afterTrace(after))) {
+      for (const [traceId, claims] of heads.scan({ from: after })) {
         if (found.length >= limit!) break;
-        if (outcome === undefined || outcome === (info.outcome ?? 'open')) found.push(info);
+        const info = infoOf(traceId, claims);
+        if (traceId !== after && (outcome === undefined || outcome === (info.outcome ?? 'open'))) found.push(info);
       }
       return found;
     },
@@ -185,10 +190,11 @@ export function openStore(
     async purge() {
       const { clock } = venue;
       let count = 0;
-      for (const { traceId, outcome, endedMs } of infos()) {
+      for (const { traceId, outcome, endedMs } of store.list()) {
         if (!outcome || !(clock.now() - endedMs! >= keepMs[outcome]!)) continue;
-        drop(outcomeKey(traceId));
+        drop(recordsPrefix(traceId));
         idempotency.drop(traceId);
+        heads.delete(traceId); // last: what a crash leaves must not look open
         if (++count % purgedPerTurn === 0) await clock.nextTurn();
       }
       return count;
@@ -197,9 +203,10 @@ export function openStore(
     rewrite(traceId, envelopes) {
       drop(stepsPrefix(traceId));
       for (const { traceId: _, step, nodeId, ...rest } of envelopes)
-        put(stepKey(traceId, step, nodeId), canonical(rest, 'the envelope'));
+        put(records, stepKey(traceId, step, nodeId), canonical(rest, 'the envelope'));
     },
   };
+  return store;
 }
 
 const notFound = (traceId: string) => new TidemarkError('not_found', `nothing is recorded of trace ${traceId}`);
