@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 
 const dependencies = Object.keys(manifest.dependencies);
+/** Tests that drive real browsers. */
+const inBrowsers = ['test/browser/**/*.test.ts', 'test/demo/board.test.ts', 'test/demo/board/**/*.test.ts'];
 
 export default defineConfig({
   build: {
@@ -38,13 +40,13 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
+      { extends: true, test: { name: 'node', include: ['test/**/*.test.ts'], exclude: inBrowsers } },
       {
         // Real browsers, one file at a time and after everything else: they want the machine for themselves.
         extends: true,
         test: {
           name: 'browsers',
-          include: ['test/browser/**/*.test.ts'],
+          include: inBrowsers,
           globalSetup: ['test/browser/setup.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 1 },
