@@ -13,12 +13,18 @@ const sources: Record<string, string> = {
   'tidemark/backend': 'src/backend.ts',
   'tidemark/indexeddb': 'backends/indexeddb/index.ts',
   'tidemark/memory': 'backends/memory.ts',
+  'tidemark/agents': 'src/services/agents.ts',
+  'tidemark/jobs': 'src/services/jobs.ts',
+  'tidemark/sessions': 'src/services/sessions.ts',
+  'tidemark/traces': 'src/services/traces.ts',
   'tidemark/testing': 'src/testing.ts',
 };
 
 const pages = [
   'README.md',
-  ...(await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+  ...(await readdir(join(root, 'docs'), { recursive: true }))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 const examples: { page: string; code: string; output: string[] }[] = [];
 for (const page of pages) {

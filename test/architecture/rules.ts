@@ -23,7 +23,13 @@ const TOPS = FLOORS.at(-1) ?? [];
 /** Where a clock, a timer or a global of the platform may be used. */
 const ON_A_PLATFORM = [PLATFORM, 'src/lifecycle/', 'src/node.ts', 'src/browser.ts', 'src/cli/'];
 /** Entries that run in a browser too. */
-const FOR_BROWSERS = ['src/browser.ts', 'src/testing.ts', 'src/backend.ts', 'backends/memory.ts'];
+const FOR_BROWSERS = [
+  'src/browser.ts',
+  'src/testing.ts',
+  'src/backend.ts',
+  'backends/memory.ts',
+  'backends/indexeddb/index.ts',
+];
 const PURE = ['src/lattice/', 'src/log/'];
 const LINES_MAX = 400;
 
