@@ -4,14 +4,13 @@ import { afterAll, describe, expect, inject, it } from 'vitest';
 import { mortalEnginesOf, type Tab } from './engines';
 import { notesOf, type Typing } from './pages/typed';
 import type { VenuePage } from './pages/venue';
-import { inEach, pageIn, type Stage, venueOf } from './stage';
+import { inEach, pageIn, passed, type Stage, venueOf } from './stage';
 import { printTable, tries } from './table';
 
 const sizes = [1_000, 100_000, 500_000];
 /** From hidden to the kill: by then it is durable, or not. */
 const delaysMs = [0, 30, 100, 300, 1000, 2000];
 const delayOf = (seed: number) => delaysMs[seed % delaysMs.length]!;
-const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const rows: (string | number)[][] = [];
 afterAll(() =>

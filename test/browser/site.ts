@@ -92,6 +92,12 @@ export interface Site {
   close(): void;
 }
 
+/** Pages below /strict/ may run their own scripts and nothing else; those below /sandbox/ have no origin, and so no storage. */
+const policies = {
+  strict: "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:",
+  sandbox: 'sandbox allow-scripts',
+};
+
 export async function serve(project: string): Promise<Site> {
   const told = new Map<string, Record<string, unknown>[]>();
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -106,11 +112,11 @@ export async function serve(project: string): Promise<Site> {
     if (pathname.startsWith('/assets/') || pathname === '/worker.js') {
       const file = pathname === '/worker.js' ? '/assets/worker.js' : pathname;
       response.setHeader('content-type', 'text/javascript');
+      response.setHeader('access-control-allow-origin', '*'); // for a page in a sandbox
       return response.end(await readFile(join(project, 'dist', file)));
     }
-    const [, strict, page] = /^\/(strict\/)?(\w+)$/.exec(pathname) ?? [];
-    if (strict)
-      response.setHeader('content-security-policy', "default-src 'none'; script-src 'self'; connect-src 'self'");
+    const [, policy, page] = /^\/(?:(\w+)\/)?(\w+)$/.exec(pathname) ?? [];
+    if (policy) response.setHeader('content-security-policy', policies[policy as keyof typeof policies]);
     response.setHeader('content-type', 'text/html; charset=utf-8');
     const script = page && pages.includes(page) ? `<script type="module" src="/assets/${page}.js"></script>` : '';
     return response.end(`<!doctype html><title>${page ?? ''}</title><link rel="icon" href="data:,">${script}`);

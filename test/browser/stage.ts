@@ -51,12 +51,13 @@ type Remote<Page> = {
 /** What the page in a tab offers to tests (window.tidemarkTest), as soon as it does. */
 export const pageIn = <Page>(tab: Tab): Remote<Page> =>
   new Proxy({} as Remote<Page>, {
-    get:
-      (_, name) =>
-      async (...args: unknown[]) => {
+    get(_, name) {
+      if (name === 'then') return undefined; // it is no promise, though it may be returned by one
+      return async (...args: unknown[]) => {
         await until('the page is there', () => tab.evaluate<boolean>('"tidemarkTest" in globalThis'));
         return tab.evaluate(`tidemarkTest.${String(name)}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`);
-      },
+      };
+    },
   });
 
 /** Asks until the answer is this one. (Tests that run side by side have no expect.poll.) */
@@ -79,6 +80,8 @@ export async function go(tab: Tab, url: string): Promise<Tab> {
   await arrived(tab, url);
   return tab;
 }
+
+export const passed = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const venueOf = ({ site }: Stage): string => `${site.origin}/venue`;
 /** A page of another origin. */

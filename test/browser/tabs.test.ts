@@ -1,45 +1,9 @@
 // Many tabs on one venue: everybody writes, nobody is in charge, and in the end all are equal, and equal to what somebody
-// reads from the database who knows nothing of the library. TIDEMARK_TABS_MS sets for how long they write.
-import { describe, expect, inject, it } from 'vitest';
-import { readFiles } from '../format/reader';
-import { mortalEnginesOf, type Tab } from './engines';
-import type { VenuePage } from './pages/venue';
-import { arrived, blankOf, eventually, go, inEach, pageIn, type Stage, venueOf } from './stage';
-
-const writingMs = Number(process.env.TIDEMARK_TABS_MS ?? 8000);
-const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** So many tabs, all with the store open. */
-async function open(stage: Stage, store: string, count: number, options: object = {}) {
-  const tabs: Tab[] = [];
-  for (let n = 0; n < count; n++) {
-    const tab = await stage.browser.newTab(venueOf(stage));
-    await pageIn<VenuePage>(tab).open({ store, ...options });
-    tabs.push(tab);
-  }
-  return { tabs, pages: tabs.map((tab) => pageIn<VenuePage>(tab)) };
-}
-
-type Pages = ReturnType<typeof pageIn<VenuePage>>[];
-
-/** All tabs have the same in a region, and it is what the outside reader finds: of each key the write with the latest stamp. */
-async function expectEqual(pages: Pages, store: string, region: string): Promise<Record<string, unknown>> {
-  for (const page of pages) await page.flush();
-  const [first, ...others] = pages;
-  const files = async () => {
-    const files = Object.entries(await first!.dump(store));
-    return readFiles(new Map(files.map(([name, text]) => [name, new TextEncoder().encode(text)])));
-  };
-  const { problems, regions } = await files();
-  expect(problems).toEqual([]);
-  const stored = Object.fromEntries(regions.get(region) ?? []);
-  for (const page of [first!, ...others]) await eventually(() => page.all(region), stored);
-  return stored;
-}
-
-const closeAll = async (tabs: Tab[]) => {
-  for (const tab of tabs) await tab.close();
-};
+// reads from the database who knows nothing of the library.
+import { describe, expect, it } from 'vitest';
+import type { Tab } from './engines';
+import { arrived, blankOf, eventually, go, inEach, passed, venueOf } from './stage';
+import { closeAll, expectEqual, open, type Pages, writingMs } from './tabs';
 
 describe('tabs on one venue', () => {
   inEach('tabs', (stage) => {
@@ -161,24 +125,4 @@ describe('tabs on one venue', () => {
         await closeAll(tabs);
       });
   });
-
-  inEach(
-    'tabs that die',
-    (stage) => {
-      it('one whose renderer is killed while it writes harms nobody', async () => {
-        const { tabs, pages } = await open(stage, 'killed', 3);
-        const kill = await tabs[0]!.crasher();
-        for (const [n, page] of pages.entries()) await page.startWriting(n + 1, 50);
-        await pages[0]!.setAndFlush('flushed before');
-        await passed(writingMs / 4);
-        await kill();
-        await passed(writingMs / 4);
-        const living = pages.slice(1);
-        for (const page of living) await page.stopWriting();
-        await expectEqual(living, 'killed', 'shared');
-        expect(await expectEqual(living, 'killed', 'notes')).toHaveProperty('flushed before');
-      });
-    },
-    mortalEnginesOf(inject('engines')),
-  );
 });

@@ -80,8 +80,12 @@ class ChromiumTab implements Tab {
     private readonly context: Context,
   ) {}
 
-  evaluate<T>(expression: string): Promise<T> {
-    return this.page.evaluate<T>(expression);
+  /** Not Playwright's, which takes eval: a page may forbid that. */
+  async evaluate<T>(expression: string): Promise<T> {
+    const options = { awaitPromise: true, returnByValue: true, allowUnsafeEvalBlockedByCSP: false };
+    const { result, exceptionDetails } = await this.session.send('Runtime.evaluate', { expression, ...options });
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    return result.value as T;
   }
 
   async hide(): Promise<void> {

@@ -4,10 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Page, type Browser as Puppet } from 'puppeteer-core';
 import { type Browser, becomes, type Engine, type Tab } from './engine';
-import { busiest, kill, spinning, watch } from './processes';
+import { kill, rendererOf, watch } from './processes';
 
-/** As Firefox comes; Puppeteer would put all sites into one process and keep no page in the back/forward cache. */
-const preferences = { 'fission.webContentIsolationStrategy': 1, 'fission.bfcacheInParent': true };
+const preferences = {
+  // As Firefox comes; Puppeteer would put all sites into one process and keep no page in the back/forward cache.
+  'fission.webContentIsolationStrategy': 1,
+  'fission.bfcacheInParent': true,
+  // A user who is asked by navigator.storage.persist() says yes.
+  'dom.storageManager.prompt.testing': true,
+  'dom.storageManager.prompt.testing.allow': true,
+};
 
 export const firefoxEngine = (version: string, [program = '']: string[]): Engine => ({
   name: 'firefox',
@@ -88,7 +94,7 @@ class FirefoxTab implements Tab {
   }
 
   async crasher(): Promise<() => Promise<void>> {
-    const pid = await busiest(this.browser, / -isForBrowser /, () => this.evaluate(spinning));
+    const pid = await rendererOf(this.browser, / -isForBrowser /, (expression) => this.evaluate(expression));
     return async () => void process.kill(pid, 'SIGKILL');
   }
 }

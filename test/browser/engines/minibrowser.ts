@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type Engine, patienceMs, type Tab } from './engine';
-import { busiest, kill, spinning, start, startScreen } from './processes';
+import { kill, rendererOf, start, startScreen } from './processes';
 
 export const miniBrowserEngine = (version: string, paths: string[]): Engine => ({
   name: 'webkit',
@@ -144,7 +144,7 @@ class MiniBrowser implements Browser {
       // A page that closes itself answers nothing.
       close: async () => this.tabs[tab]!.give({ id: ++this.orders, expression: 'close()', answered: () => {} }),
       crasher: async () => {
-        const pid = await busiest(this.pid, /WebKitWebProcess/, () => evaluate(spinning));
+        const pid = await rendererOf(this.pid, /WebKitWebProcess/, evaluate);
         return async () => void process.kill(pid, 'SIGKILL');
       },
     };

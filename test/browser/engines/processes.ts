@@ -83,27 +83,28 @@ function processes(): Process[] {
 }
 
 /**
- * Which process of a browser a tab lives in, where the driver does not say: the one that works whenever the tab works.
- * @param spin keeps the tab busy for a while
+ * Which process of a browser a tab lives in, where the driver does not say: one that works while the tab works, and without
+ * which it does not answer.
  */
-export async function busiest(browser: number, pattern: RegExp, spin: () => Promise<unknown>): Promise<number> {
-  const below = (all: Process[]): Process[] => {
-    const inside = new Set([browser]);
-    for (const pid of inside) for (const one of all) if (one.parent === pid) inside.add(one.pid);
-    return all.filter(({ pid, command }) => inside.has(pid) && pattern.test(command));
+export async function rendererOf(browser: number, pattern: RegExp, evaluate: Evaluate): Promise<number> {
+  const inside = (all: Process[]): Process[] => {
+    const family = new Set([browser]);
+    for (const pid of family) for (const one of all) if (one.parent === pid) family.add(one.pid);
+    return all.filter(({ pid, command }) => family.has(pid) && pattern.test(command));
   };
-  const least = new Map<number, number>();
-  // Another one may happen to work, e.g. one that is just being started, but not every time.
-  for (let round = 0; round < 4; round++) {
-    const before = new Map(below(processes()).map(({ pid, ticks }) => [pid, ticks]));
-    await spin();
-    for (const { pid, ticks } of below(processes()))
-      least.set(pid, Math.min(least.get(pid) ?? Number.POSITIVE_INFINITY, ticks - (before.get(pid) ?? ticks)));
+  const before = new Map(inside(processes()).map(({ pid, ticks }) => [pid, ticks]));
+  await evaluate('(() => { const end = performance.now() + 300; while (performance.now() < end); })()');
+  const worked = inside(processes()).map(({ pid, ticks }) => ({ pid, ticks: ticks - (before.get(pid) ?? ticks) }));
+  for (const { pid } of worked.sort((a, b) => b.ticks - a.ticks)) {
+    process.kill(pid, 'SIGSTOP');
+    const answer = evaluate('true');
+    const silent = new Promise<false>((resolve) => setTimeout(() => resolve(false), 1500));
+    const answered = await Promise.race([answer, silent]);
+    process.kill(pid, 'SIGCONT');
+    await answer;
+    if (!answered) return pid;
   }
-  const [most] = [...least].sort(([, a], [, b]) => b - a);
-  if (!most) throw new Error(`no process of ${browser} looks like ${pattern}`);
-  return most[0];
+  throw new Error(`the tab is in no process of ${browser} that looks like ${pattern}`);
 }
 
-/** An expression that keeps its page busy for a while. */
-export const spinning = '(() => { const end = performance.now() + 250; while (performance.now() < end); })()';
+type Evaluate = (expression: string) => Promise<unknown>;

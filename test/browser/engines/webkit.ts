@@ -3,7 +3,7 @@
 import { createServer } from 'node:net';
 import { Builder, Capabilities, type ThenableWebDriver } from 'selenium-webdriver';
 import { type Browser, becomes, type Engine, type Tab, until } from './engine';
-import { busiest, kill, spinning, start, startScreen } from './processes';
+import { kill, start, startScreen } from './processes';
 
 export const webkitEngine = (version: string, paths: string[]): Engine => ({
   name: 'webkit',
@@ -64,7 +64,7 @@ class WebKit implements Browser {
       await driver.get(url);
       return driver.getWindowHandle();
     });
-    const tab = new WebKitTab(this, window, this.pid);
+    const tab = new WebKitTab(this, window);
     await becomes(tab, 'visible');
     return tab;
   }
@@ -83,7 +83,6 @@ class WebKitTab implements Tab {
   constructor(
     private readonly browser: WebKit,
     private readonly window: string,
-    private readonly pid: number,
   ) {}
 
   async evaluate<T>(expression: string): Promise<T> {
@@ -111,9 +110,8 @@ class WebKitTab implements Tab {
     await this.browser.within(this.window, (driver) => driver.close());
   }
 
-  async crasher(): Promise<() => Promise<void>> {
-    const pid = await busiest(this.pid, /WebKitWebProcess/, () => this.evaluate(spinning));
-    return async () => void process.kill(pid, 'SIGKILL');
+  async crasher(): Promise<never> {
+    throw new Error('the session ends when a renderer dies: take the browser without a driver (minibrowser.ts)');
   }
 }
 

@@ -1,14 +1,10 @@
 // All that is in a database, as the files of an fs store with the same content: so the outside reader (test/format) can judge
 // it. Reads IndexedDB by itself; knows nothing of the library but the names of its stores.
 
+import { done } from './faults';
+
 const bytesToText = (parts: ArrayBuffer[]): string =>
   new TextDecoder().decode(new Uint8Array(parts.flatMap((part) => [...new Uint8Array(part)])));
-
-const done = <T>(request: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 
 /** Content by file name. */
 export async function dump(name: string): Promise<Record<string, string>> {

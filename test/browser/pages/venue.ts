@@ -1,11 +1,27 @@
 // A venue in a page, as the tests drive it from outside: opened, typed into, left and looked at.
+
+import { indexeddbBackend } from '../../../backends/indexeddb';
 import { type Health, type OpenOptions, openVenue, type Region, type Venue } from '../../../src/browser';
 import { dump } from './dump';
+import {
+  bringBack,
+  corrupt,
+  cutConnections,
+  deleteDatabase,
+  faultyFactory,
+  hang,
+  holdAndDelete,
+  letGo,
+  quarantined,
+  remember,
+} from './faults';
 import { countFound, goForGood, leave, notesOf, report, type Typing, type Way } from './typed';
+import { liveShortly, type Outcome, type Work } from './work';
 
 let venue: Venue | undefined;
 let notes: Region<string>;
 let writing: Worker | undefined;
+const events: string[] = [];
 let checkpoints: Promise<void> | undefined;
 const heard = new Map<string, number>();
 
@@ -20,9 +36,10 @@ interface Leaving {
 }
 
 const page = {
-  async open(options: OpenOptions & { store: string }, forGood = false): Promise<Health> {
+  /** @param openMs on a database that can be made to fail, with this time-out for opening it. */
+  async open(options: OpenOptions & { store: string; openMs?: number }, forGood = false): Promise<Health> {
     if (forGood) goForGood();
-    const { store } = options;
+    const { store, openMs } = options;
     // Before the venue's own listeners, which leave nothing unsaved.
     const leaving = ({ type }: Event) => {
       if (type === 'pagehide' || document.visibilityState === 'hidden')
@@ -30,7 +47,9 @@ const page = {
     };
     document.addEventListener('visibilitychange', leaving);
     addEventListener('pagehide', leaving);
-    venue = await openVenue(options);
+    const backend = openMs && indexeddbBackend(store, { factory: faultyFactory, openMs });
+    venue = await openVenue(backend ? { ...options, store: backend } : options);
+    for (const event of ['evicted', 'rolledBack'] as const) venue.on(event, () => events.push(event));
     notes = venue.region<string>('notes');
     notes.subscribe((changes) => {
       for (const { key, origin } of changes) if (origin === 'remote') heard.set(key, now());
@@ -103,6 +122,33 @@ const page = {
     await venue!.flush({ timeoutMs: 30_000 });
     return [began, now()];
   },
+  events: () => events,
+  canEval: () => evalWorks,
+  usage: () => venue!.usage(),
+  persist: () => venue!.persist(),
+
+  /** Which workers there are in this browser. */
+  workers: () => workers.filter((kind) => kind in globalThis || (kind === 'ServiceWorker' && navigator.serviceWorker)),
+  /** A short life of a venue in a worker. */
+  async inWorker(kind: (typeof workers)[number], work: Work): Promise<Outcome> {
+    const { port1, port2 } = new MessageChannel();
+    const outcome = new Promise<Outcome>((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data);
+    });
+    (await workerOf(kind)).postMessage(work, [port2]);
+    return outcome;
+  },
+  liveShortly,
+  hang,
+  cutConnections,
+  holdAndDelete,
+  letGo,
+  deleteDatabase,
+  remember,
+  bringBack,
+  corrupt,
+  quarantined,
+
   all: (region: string) => Object.fromEntries(venue!.region(region)),
   dump,
 
@@ -112,6 +158,28 @@ const page = {
   health: () => venue!.health(),
   close: () => venue!.close(),
 };
+
+/** As the page found it when it was loaded: what a driver evaluates may be exempt from the page's policy. */
+const evalWorks = (() => {
+  try {
+    return new Function('return true')() as boolean;
+  } catch {
+    return false;
+  }
+})();
+
+const workers = ['Worker', 'SharedWorker', 'ServiceWorker'] as const;
+
+async function workerOf(kind: (typeof workers)[number]): Promise<Pick<MessagePort, 'postMessage'>> {
+  if (kind === 'Worker') return new Worker('/worker.js');
+  if (kind === 'SharedWorker') return new SharedWorker('/worker.js').port;
+  await navigator.serviceWorker.register('/worker.js');
+  return (await navigator.serviceWorker.ready).active!;
+}
+
+addEventListener('securitypolicyviolation', ({ violatedDirective }) => {
+  events.push(violatedDirective);
+});
 
 export type VenuePage = typeof page;
 Object.assign(globalThis, { tidemarkTest: page });
