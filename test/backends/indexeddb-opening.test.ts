@@ -68,15 +68,17 @@ describe('opening has an end', () => {
   });
 
   it('a connection that comes too late is closed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { watched, world } = start();
     const late = gate();
     watched.holdOpen = (attempt) => (attempt === 1 ? late.opened : undefined);
-    const backend = world.backend({ openMs: 30 });
-    await backend.open('venue');
-    expect(watched.opens).toBe(2);
+    const backend = world.backend();
+    const opened = backend.open('venue');
+    await vi.advanceTimersByTimeAsync(5000);
+    await opened;
     expect(watched.connections.size).toBe(2);
     late.open();
-    await expect.poll(() => watched.connections.size).toBe(1);
+    await vi.waitUntil(() => watched.connections.size === 1);
     const { line, at } = makeCommit(A, 0);
     await backend.append(line, at, 'strict');
     await backend.close();
@@ -155,10 +157,13 @@ describe('where there can be no database, no_storage says why', () => {
   });
 
   it('and it can be tried again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { watched, world } = start();
     watched.holdOpen = () => never;
-    const backend = world.backend({ openMs: 5, openTries: 1 });
-    await expect(backend.open('venue')).rejects.toMatchObject({ code: 'no_storage' });
+    const backend = world.backend({ openTries: 1 });
+    const refused = expect(backend.open('venue')).rejects.toMatchObject({ code: 'no_storage' });
+    await vi.advanceTimersByTimeAsync(5000);
+    await refused;
     watched.holdOpen = undefined;
     const { line, at } = makeCommit(A, 0);
     await expect(backend.append(line, at, 'strict')).rejects.toMatchObject({ code: 'closed' });
