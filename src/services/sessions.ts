@@ -192,10 +192,7 @@ export function openSessions(venue: Venue, options: SessionsOptions = {}): Sessi
     start: begin,
     append: ((id: string, event: SessionEvent, { durable = false } = {}) =>
       durable ? appendDurably(id, event) : append(id, event)) as Sessions['append'],
-    idle(id) {
-      const record = own(id);
-      if (record.state !== 'idle') change(id, record, 'idle');
-    },
+    idle: (id) => change(id, own(id), 'idle'),
     complete: (id, output) => end(id, 'completed', output),
     fail: (id, error) => end(id, 'failed', plainError(error)),
     async kill(id, reason) {

@@ -170,12 +170,35 @@ describe('sessions whose writer is there', () => {
     two.hears = false;
     await origin.clock.advance(20_000);
     const sessions = openSessions(two.venue);
-    expect(sessions.get(id)?.live).toBe(false); // unknown is not alive
+    expect(sessions.get(id)).toMatchObject({ state: 'orphaned', live: false }); // unknown is not alive
     await settle();
     expect(sessions.get(id)).toMatchObject({ state: 'running', live: true });
     two.hears = true;
     await origin.clock.advance(1000);
     expect(one.sessions.get(id)).toMatchObject({ state: 'running', live: true });
+    origin.clock.jump(10_000); // nobody has looked yet: its writer is not known to be there, and nothing is written
+    expect(sessions.get(id)).toMatchObject({ state: 'running', live: false, affordances: over });
+  });
+
+  it.each([
+    ['delete', { code: 'illegal_transition', from: 'running' }],
+    ['relaunch', { code: 'illegal_transition', from: 'running' }],
+    ['kill', undefined],
+    ['send', undefined],
+  ] as const)('nor by the first call of such a tab: %s', async (call, refusal) => {
+    const origin = newOrigin();
+    const one = await open(origin);
+    const id = await one.start('running');
+    await origin.clock.advance(100);
+    const two = await openTab(origin);
+    two.hears = false;
+    await origin.clock.advance(20_000);
+    const done = origin.clock.runUntil<unknown>(openSessions(two.venue)[call](id, {}));
+    if (refusal) await expect(done).rejects.toMatchObject(refusal);
+    else await done;
+    await origin.clock.advance(200);
+    expect(one.sessions.get(id)?.state).toBe(call === 'kill' ? 'killed' : 'running');
+    expect(one.sessions.replay(id).events).toHaveLength(call === 'send' ? 2 : 1);
   });
 
   it('are written by it alone, and killed by anybody', async () => {
@@ -194,6 +217,37 @@ describe('sessions whose writer is there', () => {
     await one.during(one.sessions.complete(ended));
     await settle();
     expect(two.sessions.get(ended)?.state).toBe('completed');
+  });
+
+  it('are followed in order, also by a tab that hears of their commits out of turn', async () => {
+    const origin = newOrigin();
+    const [one, two] = [await open(origin), await open(origin)];
+    const id = await one.start('running');
+    await settle();
+    const heard: number[] = [];
+    two.sessions.follow(id, ({ seq }) => heard.push(seq));
+    for (const hears of [false, true, true]) {
+      two.tab.hears = hears;
+      one.sessions.append(id, say('more'));
+      await one.tab.venue.flush();
+    }
+    await settle();
+    expect(heard).toEqual([1, 2, 3, 4]);
+    expect(two.sessions.replay(id).events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+    const first: number[] = [];
+    const stop = two.sessions.follow(
+      id,
+      ({ seq }) => {
+        first.push(seq);
+        stop();
+      },
+      { afterSeq: 4 },
+    );
+    for (const text of ['a', 'b', 'c']) one.sessions.append(id, say(text)); // heard of all at once
+    await one.tab.venue.flush();
+    await settle();
+    expect(heard).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(first).toEqual([5]);
   });
 
   it('get what others send as one event each, in order', async () => {
@@ -373,5 +427,8 @@ describe('two that end a session at the same time', () => {
         expect(checkJoin(joinRecords, [...said.values()])).toEqual([]);
       }),
     );
+    const told: SessionRecord = { headers, holder: 'a.0', state: 'completed', at: 2, by: 'a', turn: 1 };
+    const gone: SessionRecord = { ...told, state: 'orphaned', at: 1, by: 'b' };
+    expect(joinRecords(gone, told)).toEqual(told);
   });
 });

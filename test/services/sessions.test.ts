@@ -77,6 +77,29 @@ describe('a session is a row of events', () => {
     stop();
     expect(sessions.append(id, say('unheard')).seq).toBe(4);
     expect(heard).toHaveLength(3);
+    sessions.follow(other.id, () => sessions.idle(other.id), { afterSeq: 1 });
+    sessions.idle(other.id);
+    sessions.append(other.id, say('its only word'));
+    expect(sessions.get(other.id)?.state).toBe('idle');
+  });
+
+  it('from any event on: those that are there first, none twice, none after the end', async () => {
+    const { sessions, start } = await open(newOrigin());
+    const { id } = await start();
+    for (let n = 1; n <= 2000; n++) sessions.append(id, say(`${n}`));
+    const heard: number[] = [];
+    const stop = sessions.follow(
+      id,
+      ({ seq }) => {
+        heard.push(seq);
+        if (seq <= 500) sessions.append(id, say('one more'));
+        if (seq === 2200) stop();
+      },
+      { afterSeq: 400 },
+    );
+    expect(heard).toEqual(Array.from({ length: 1700 }, (_, n) => 401 + n));
+    for (let n = 0; n < 200; n++) sessions.append(id, say('later'));
+    expect(heard).toEqual(Array.from({ length: 1800 }, (_, n) => 401 + n));
   });
 
   it('whose count is one, however often the service is opened', async () => {
@@ -281,13 +304,13 @@ describe('sessions are looked up', () => {
       const expected = 'project' in filter ? [0, 2, 4] : [0, 1, 2, 3, 4];
       for (const reverse of [false, true]) {
         const seen: number[] = [];
-        for (let cursor: string | undefined, hasMore = true; hasMore; ) {
-          const page = sessions.list({ ...filter, reverse, limit: 2, ...(cursor && { cursor }) });
+        let cursor: string | undefined;
+        do {
+          const page = sessions.list({ ...filter, reverse, limit: 2, cursor });
           expect(page.sessions.length).toBeLessThanOrEqual(2);
           seen.push(...placed(all, page));
           cursor = page.nextCursor;
-          hasMore = page.hasMore;
-        }
+        } while (cursor);
         expect(seen).toEqual(reverse ? expected.toReversed() : expected);
       }
       const since = all[2]!.startedAt;

@@ -44,7 +44,6 @@ export function readingOf(
       const to = reverse ? cursor : undefined;
       const size = pageSize(limit);
       const sessions: Session[] = [];
-      let hasMore = false;
       for (const id of indexed
         ? lookup.ids(...indexed, from, to, reverse)
         : keysOf(records.scan({ from, to, reverse }))) {
@@ -52,11 +51,10 @@ export function readingOf(
         if (wanted !== 'any' && session.archived !== wanted) continue;
         if (state !== undefined && session.state !== state) continue;
         if (filters.some(([name, value]) => session.headers[name] !== value)) continue;
-        hasMore = sessions.length === size;
-        if (hasMore) break;
+        if (sessions.length === size) return { sessions, nextCursor: sessions.at(-1)!.id };
         sessions.push(session);
       }
-      return { sessions, nextCursor: sessions.at(-1)?.id ?? cursor, hasMore };
+      return { sessions, nextCursor: undefined };
     },
     replay,
     follow(id, listener, { afterSeq = 0 } = {}) {

@@ -67,7 +67,7 @@ export interface ListOptions {
   /** At most 1,000; default 100. */
   limit?: number;
   /** `nextCursor` of the page before. */
-  cursor?: string;
+  cursor?: string | undefined;
   /** The newest first. */
   reverse?: boolean;
 }
@@ -109,8 +109,8 @@ export interface Sessions {
   /** Starts another one in the same project root, with the same headers but for those given. @throws IllegalTransition while it is live */
   relaunch(id: string, headers?: { harness?: string; [name: string]: unknown }): Promise<Session>;
   get(id: string): Session | undefined;
-  /** In order of time. */
-  list(options?: ListOptions): { sessions: Session[]; nextCursor: string | undefined; hasMore: boolean };
+  /** In order of time. Without `nextCursor` there are no more. */
+  list(options?: ListOptions): { sessions: Session[]; nextCursor: string | undefined };
   /** Events in order; `nextCursor` is the `afterSeq` of the next page. @throws TidemarkError `not_found` */
   replay(id: string, options?: ReplayOptions): { events: RecordedEvent[]; nextCursor: number; hasMore: boolean };
   /** Calls `listener` with each event of a session, those that are there and those to come, in order. @returns a function that ends it */
