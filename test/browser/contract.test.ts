@@ -17,7 +17,7 @@ inEach('the contract', (stage) => {
   beforeAll(async () => {
     const tab = await stage.browser.newTab(`${stage.site.origin}/contract`);
     results = await pageIn<ContractPage>(tab).run();
-  }, 300_000);
+  });
 
   it('is run whole', () => {
     expect(names.length).toBeGreaterThan(30);

@@ -1,10 +1,13 @@
 // Whether the tests of going away would notice: a page without what was measured loses some of what was typed.
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import type { ControlPage } from './pages/control';
 import type { Way } from './pages/typed';
 import { arrived, blankOf, go, inEach, pageIn, type Stage } from './stage';
-import { tries } from './table';
+import { printTable, tries } from './table';
+
+const rows: (string | number)[][] = [];
+afterAll(() => printTable(['engine', 'the control goes', 'unsaved, KB', 'kept'], rows));
 
 /** Types and leaves so many times. @returns how often something was missing afterwards */
 async function lost(stage: Stage, way: Way | 'close', size: number): Promise<number> {
@@ -28,7 +31,7 @@ async function lost(stage: Stage, way: Way | 'close', size: number): Promise<num
     if (found < typed) losses++;
   }
   await tab.close();
-  console.log(`${stage.engine.name}, control, ${way}, ${size / 1000} KB: lost ${losses} of ${tries}`);
+  rows.push([stage.engine.name, way, size / 1000, `${tries - losses}/${tries}`]);
   return losses;
 }
 

@@ -1,8 +1,11 @@
 // What the tests in browsers stand on: the engines that there are, each with a browser of its own and the served pages.
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, beforeAll, describe, expect, inject } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, vi } from 'vitest';
 import { type Browser, type Engine, enginesOf, type Tab, until } from './engines';
 import { type Site, serve } from './site';
+
+// Generous: only what is broken waits so long.
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 300_000 });
 
 export const engines = enginesOf(inject('engines'));
 
@@ -23,7 +26,7 @@ export function inEach(what: string, register: (stage: Stage) => void, only: rea
         beforeAll(async () => {
           site = await serve(inject('site'));
           browser = await engine.launch();
-        }, 180_000);
+        });
         afterAll(async () => {
           await browser?.close();
           site?.close();
