@@ -27,6 +27,7 @@ export async function closeInOrder(engine: Engine, released: () => void): Promis
   if (engine.options.journal && fork.unsaved > 0) engine.writeNow();
   await within(clock, closeBackendMsMax, () => engine.checkpointer.settled());
   engine.stop();
+  engine.mark(true);
   engine.options.marker?.closed(writer.id);
   const entries = fork.unsaved;
   const report: CloseReport = {

@@ -129,7 +129,7 @@ export class Engine implements Host {
         this.counts.sweeps++;
         this.checkpointer.logged(info.bytes);
         joiner.cover(info.writer, info.index, info.hash);
-        this.mark(info);
+        this.mark();
         this.events.emit('sweep', info);
       },
       journal: this.options.journal,
@@ -265,7 +265,7 @@ export class Engine implements Host {
     } catch (error) {
       this.failed('flush', error, undefined);
     }
-    if (this.writer.root) this.mark(this.writer.root, true);
+    this.mark(true);
     // If the page lives on, in the usual way.
     if (this.fork.unsaved > 0) this.sweeper.flush().catch(() => undefined);
   }
@@ -313,9 +313,10 @@ export class Engine implements Host {
   }
 
   /** Remembers outside the store how far it has come; not at every sweep. */
-  private mark(root: CommitInfo, now = false): void {
+  mark(now = false): void {
     const { marker, clock, identity } = this.options;
-    if (!marker || (!now && clock.elapsed() - this.markedAt < markMs)) return;
+    const { root } = this.writer;
+    if (!marker || !root || (!now && clock.elapsed() - this.markedAt < markMs)) return;
     this.markedAt = clock.elapsed();
     marker.write({ venue: this.venue, did: identity.did, root });
   }
@@ -330,6 +331,7 @@ export class Engine implements Host {
       this.logger.info(`${backend.target}: writing works again`);
       this.counts.failing = 0;
     }
+    if (forced) this.mark(true); // what was promised is what must be missed
     if (forced) this.events.emit('flush', { tookMs: clock.elapsed() - began });
     if (this.fork.unsaved === 0) this.tellUnsaved(false);
     // Here no append is on its way: the state that is durable is exactly what the chains' heads say.

@@ -262,6 +262,21 @@ describe('a store that is gone or has gone back', () => {
     expect(entriesOf(tab.venue)).toEqual({ a: 1 });
   });
 
+  it.each([
+    ['a flush', ({ venue }: Tab) => venue.flush()],
+    ['close', ({ venue }: Tab) => venue.close()],
+    ['a page that is hidden', ({ going }: Tab) => going.writeNow()],
+  ])('is known up to %s, however soon after the one before', async (_, done) => {
+    const origin = newOrigin();
+    const tab = await openTab(origin);
+    await write(tab, 'a');
+    tab.venue.region('r').set('b', 1);
+    await done(tab);
+    await settle();
+    const { root } = JSON.parse(origin.beside.items.get('mark')!);
+    expect(root.index).toBe(1);
+  });
+
   it('is not seen where nothing is wrong', async () => {
     const origin = await written();
     const { venue } = await openTab(origin);
