@@ -2,8 +2,9 @@
 // on after a crash. Knows the venue's face only; how handlers are run is agents/runtime.ts's.
 import { TidemarkError } from '../base/errors';
 import type { Venue } from '../venue';
+import type { AgentRecord, Failure, Schedule, TimelineEntry } from './agents/records';
 import { type AgentHandler, run } from './agents/runtime';
-import { type AgentRecord, AgentStore, type Failure, type Schedule, type TimelineEntry } from './agents/store';
+import { AgentStore } from './agents/store';
 import { type CronReader, nextTime, type StoredWhen, storedWhen, timeOf, type When } from './agents/when';
 import { IllegalTransition } from './errors';
 import { livenessOf } from './liveness';
@@ -148,7 +149,7 @@ export function openAgents(venue: Venue, { handlers = {}, cron }: AgentsOptions 
       return act(op, () => store.addSchedule(op, stored, payload, first));
     },
     async cancel(schedule) {
-      const found = store.cancel(schedule, (by) => liveness.isAlive(by));
+      const found = store.cancel(schedule);
       await venue.flush();
       return found;
     },

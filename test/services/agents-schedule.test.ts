@@ -3,6 +3,7 @@ import { Cron } from 'croner';
 import { describe, expect, it } from 'vitest';
 import { type AgentContext, openAgents } from '../../src/services/agents';
 import { nextTime, storedWhen } from '../../src/services/agents/when';
+import { gate } from '../venue/helpers';
 import { live, next, noting, SimClock, settle, waiting } from './agents-world';
 
 const code = (code: string) => expect.objectContaining({ code });
@@ -225,6 +226,28 @@ describe('a schedule', () => {
     expect(agents.list().map(({ next }) => next - began)).toEqual([0, 700, 1000]);
   });
 
+  it('by interval goes on when the clock goes back just as it comes due', async () => {
+    const clock = new SimClock();
+    const { handled, handler } = noting();
+    const { agents, backend, venue } = await live({ clock }, { handlers: { a: handler } });
+    await agents.create('a');
+    const first = clock.now() + 5000;
+    await agents.schedule({ every: 1000, at: first }, 'a');
+    await clock.advance(4999);
+    const { opened, open } = gate();
+    backend.instead.append = async (pass) => {
+      await opened;
+      return pass();
+    };
+    await clock.advance(1);
+    clock.jump(-1000);
+    open();
+    await settle();
+    expect(handled).toHaveLength(1);
+    expect(agents.list().map(({ next }) => next - first)).toEqual([1000]);
+    await venue.close();
+  });
+
   it('by cron pattern comes when it says, over the change to summer time', async () => {
     const clock = new SimClock(Date.parse('2025-03-29T00:00:00Z'));
     const times: string[] = [];
@@ -286,10 +309,10 @@ describe('a schedule', () => {
     await settle();
     expect(agents.get('a')!.status).toBe('SUSPENDED');
     await agents.cancel(id);
-    expect(venue.region('tidemark.agents.deliveries').size).toBe(0);
     await agents.resume('a');
     await settle();
     expect(agents.get('a')!.status).toBe('SLEEPING');
+    expect(venue.region('tidemark.agents.deliveries').size).toBe(0);
   });
 
   it('is listed by agent, in the order in which it comes due', async () => {

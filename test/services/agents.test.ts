@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type AgentHandler, IllegalTransition, openAgents } from '../../src/services/agents';
-import { joinAgents, joinDeliveries, joinStates } from '../../src/services/agents/store';
+import { joinAgents, joinDeliveries, joinStates } from '../../src/services/agents/records';
 import { checkJoin } from '../../src/testing';
 import { gate } from '../venue/helpers';
 import { live, next, noting, settle, waiting } from './agents-world';
@@ -364,6 +364,17 @@ describe('closing', () => {
       [1, 2],
       [2, 1],
     ]);
+  });
+
+  it('hands nothing to a handler that was not begun yet', async () => {
+    const { handled, handler } = noting();
+    const { agents, backend, venue } = await live({}, { handlers: { a: handler } });
+    await agents.create('a');
+    await agents.send('a', 1);
+    expect(backend.appends.length).toBeGreaterThan(0);
+    await venue.close(); // while its delivery is being counted
+    await settle();
+    expect(handled).toEqual([]);
   });
 
   it('leaves no timer behind', async () => {

@@ -1,7 +1,8 @@
 // What a handler is given for one event. What it writes stays in a fork until the event is acknowledged. Knows nothing of who runs it, and when.
 import { TidemarkError } from '../../base/errors';
 import type { ForkedVenue } from '../../venue';
-import type { AgentEvent, AgentStore } from './store';
+import type { AgentEvent } from './records';
+import type { AgentStore } from './store';
 import { timeOf } from './when';
 
 /** Why a handler should stop: its result will not be taken, or (`suspended`) nothing follows it. */

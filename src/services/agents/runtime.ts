@@ -1,7 +1,8 @@
 // Runs handlers: one event at a time for each agent, at its time, by whoever holds the agent. Knows nothing of how agents are made and asked for.
 import { type Hold, livenessOf } from '../liveness';
 import { type AbortReason, type AgentContext, newContext, Signal } from './context';
-import type { AgentEvent, AgentStore, Failure } from './store';
+import type { AgentEvent, Failure } from './records';
+import type { AgentStore } from './store';
 import { type CronReader, nextTime } from './when';
 
 /** Handles what an agent gets: a message, a schedule's payload, or `undefined` for a wake. To return is to acknowledge; to throw suspends the agent. */
@@ -75,7 +76,7 @@ export function run(store: AgentStore, cron: CronReader | undefined): Runtime {
     wait(runner);
     const handler = handlerOf(agent);
     const event = handler && store.next(agent);
-    if (isDue(event) || (handler && store.isUnfinished(agent))) {
+    if (isDue(event) || (handler && store.leftovers(agent).length > 0)) {
       runners.set(agent, runner);
       void take(agent, runner);
     } else if (event) {
@@ -143,10 +144,10 @@ export function run(store: AgentStore, cron: CronReader | undefined): Runtime {
         }
         const n = (store.deliveries.get(event.key)?.n ?? 0) + 1;
         store.deliveries.set(event.key, { n, by: liveness.id! });
-      } else if (!store.isUnfinished(agent)) return;
+      } else if (store.leftovers(agent).length === 0) return;
       await venue.flush();
       hold.check();
-      store.forget(agent);
+      for (const key of store.leftovers(agent)) store.remove(key);
       if (event) await handle(agent, runner, hold, event);
     }
   };
@@ -165,9 +166,10 @@ export function run(store: AgentStore, cron: CronReader | undefined): Runtime {
       const served = kind === 'wake' ? [...store.ownWakes(agent)] : [key];
       const { context, end } = newContext(store, agent, event, served, delivery, signal, fork);
       try {
-        // What comes due while the handler runs is not to be missed, and a pattern that cannot be read is an error before anything is done.
+        // What comes due while the handler runs is not to be missed, what is being handled does not come again though the clock went back, and a
+        // pattern that cannot be read is an error before anything is done.
         const { when } = (schedule !== undefined && store.schedules.get(schedule)) || { when: 0 };
-        const next = nextTime(when, clock.now(), cron);
+        const next = nextTime(when, Math.max(clock.now(), event.due), cron);
         await handler(event.message, context);
         end();
         hold.check();
@@ -183,8 +185,7 @@ export function run(store: AgentStore, cron: CronReader | undefined): Runtime {
       fork.drop();
       hold.check();
     }
-    if (store.has(key)) store.in(fork, store.deliveries).set(key, { n: delivery });
-    else store.remove(key, fork);
+    store.in(fork, store.deliveries).set(key, { n: delivery });
     // Who was told to stop may say so by an error.
     if (!failure || signal.aborted || store.record(agent).terminated) fork.sync();
     else {

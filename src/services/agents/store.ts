@@ -1,124 +1,25 @@
-// What is stored of agents: their regions, how two writers' words on one agent merge, and what waits for it next. Knows no handlers, no timers.
+// What is stored of agents: their regions, what is written together, and what waits for an agent next. Knows no handlers, no timers.
 
 import { TidemarkError } from '../../base/errors';
 import type { ForkedVenue, Region, Venue } from '../../venue';
 import { IllegalTransition } from '../errors';
 import { idFrom, newId, timeOfId } from '../ids';
+import {
+  type AgentEvent,
+  type AgentRecord,
+  type Delivery,
+  joinAgents,
+  joinDeliveries,
+  joinStates,
+  type Mail,
+  type Schedule,
+  type ScheduleRecord,
+  type StateRecord,
+  type TimelineEntry,
+  type TimelineRecord,
+  type Wake,
+} from './records';
 import type { StoredWhen } from './when';
-
-/** What an agent was suspended or terminated for. */
-export interface Failure {
-  name: string;
-  message: string;
-}
-
-/** What is said of an agent. Every change counts `n` up. */
-export interface AgentRecord {
-  type: string;
-  created: number;
-  n: number;
-  suspended?: boolean;
-  error?: Failure;
-  terminated?: boolean;
-}
-
-/** How often an event was handed to a handler, and by whom it is being handled. */
-export interface Delivery {
-  n: number;
-  by?: string;
-}
-
-/**
- * An agent's own state, and what its handler has acknowledged with it: one entry, so that of two writers' words one stands whole. What is
- * acknowledged is deleted only when that is durable under a lease that still holds. So a result that was on its way when its writer fell asleep,
- * and comes out after another one has taken over, is no result, and takes nothing out of the mailbox.
- */
-export interface StateRecord {
-  /** Counts the writers that have had the agent. Durable before a handler of theirs runs: who comes later wins. */
-  term: number;
-  /** Counts what each of them has acknowledged. */
-  n: number;
-  value?: unknown;
-  /** Keys that are acknowledged. They may still be there, and are to be deleted. */
-  done?: readonly string[];
-}
-
-/** A message as it waits. */
-interface Mail {
-  body?: unknown;
-}
-
-/** A time at which to wake an agent; by itself, or of a schedule. */
-interface Wake {
-  schedule?: string;
-}
-
-interface ScheduleRecord {
-  when: StoredWhen;
-  payload?: unknown;
-}
-
-/** What happened to an agent. */
-interface TimelineRecord {
-  readonly what: 'created' | 'suspended' | 'resumed' | 'terminated';
-  /** What its handler threw; over which event, at which delivery. */
-  readonly error?: Failure;
-  readonly event?: string;
-  readonly delivery?: number;
-}
-
-export interface TimelineEntry extends TimelineRecord {
-  /** Ms since 1970. */
-  readonly at: number;
-}
-
-export interface Schedule {
-  readonly id: string;
-  /** The agent that gets the payload. */
-  readonly op: string;
-  readonly when: StoredWhen;
-  readonly payload: unknown;
-  /** When it comes due next, ms since 1970. */
-  readonly next: number;
-}
-
-/** What waits for an agent. */
-export interface AgentEvent {
-  /** `agent/id` in the region of messages or of wakes: in order of time. */
-  key: string;
-  kind: 'message' | 'wake' | 'schedule';
-  /** A message is due at once, whatever the clock of its sender says. */
-  due: number;
-  message?: unknown;
-  schedule?: string;
-}
-
-/** The join that keeps whoever comes later by these marks; of two that none of them tells apart, the greater text. */
-export function latest<T>(...marks: ((value: T) => number)[]): (a: T, b: T) => T {
-  return (a, b) => {
-    for (const mark of marks) if (mark(a) !== mark(b)) return mark(a) > mark(b) ? a : b;
-    return textOf(a) >= textOf(b) ? a : b;
-  };
-}
-
-const textOf = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
-
-// Of two writers that act at once: the end is final, and to stand still is safer than to run.
-export const joinAgents = latest<AgentRecord>(
-  ({ terminated }) => Number(terminated ?? 0),
-  ({ n }) => n,
-  ({ suspended }) => Number(suspended ?? 0),
-);
-// A count never goes back; of one count, what is over comes after what runs.
-export const joinDeliveries = latest<Delivery>(
-  ({ n }) => n,
-  ({ by }) => Number(by === undefined),
-);
-export const joinStates = latest<StateRecord>(
-  ({ term }) => term,
-  ({ n }) => n,
-);
 
 const agentOf = (key: string): string => key.slice(0, key.lastIndexOf('/'));
 const idOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
@@ -292,18 +193,18 @@ export class AgentStore {
     states.set(agent, { ...states.get(agent), term, n: n + 1, done });
   }
 
-  /** Whether something that is acknowledged is still there. */
-  isUnfinished(agent: string): boolean {
-    return this.state(agent).done?.some((key) => this.waiting.some((region) => region.has(key))) ?? false;
+  /** What is acknowledged and still there, and counts of what is gone. To be removed when that is durable, by whoever holds the agent. */
+  leftovers(agent: string): string[] {
+    const done = this.state(agent).done ?? [];
+    const counted = [...this.deliveries.scan({ prefix: `${agent}/` })].map(([key]) => key);
+    return [
+      ...done.filter((key) => this.has(key) || this.schedules.has(key)),
+      ...counted.filter((key) => done.includes(key) || !this.has(key)),
+    ];
   }
 
-  /** Deletes what is acknowledged. To be called when that is durable and the agent is held. */
-  forget(agent: string): void {
-    for (const key of this.state(agent).done ?? []) this.remove(key);
-  }
-
-  remove(key: string, fork?: ForkedVenue): void {
-    for (const region of this.waiting) this.in(fork, region).delete(key);
+  remove(key: string): void {
+    for (const region of this.waiting) region.delete(key);
   }
 
   /** Forgets all that waits for an agent that will not run again. */
@@ -312,14 +213,10 @@ export class AgentStore {
       for (const key of [...region.scan({ prefix: `${agent}/` })].map(([key]) => key)) region.delete(key);
   }
 
-  /** @param runs whether somebody is alive and may be at it */
-  cancel(schedule: string, runs: (by: string) => boolean): boolean {
+  cancel(schedule: string): boolean {
     const fork = this.venue.fork();
-    for (const [key, wake] of this.wakes.scan({ prefix: `${agentOf(schedule)}/` })) {
-      if (wake.schedule !== schedule) continue;
-      this.in(fork, this.wakes).delete(key);
-      if (!runs(this.deliveries.get(key)?.by ?? '')) this.in(fork, this.deliveries).delete(key);
-    }
+    for (const [key, wake] of this.wakes.scan({ prefix: `${agentOf(schedule)}/` }))
+      if (wake.schedule === schedule) this.in(fork, this.wakes).delete(key);
     const found = this.in(fork, this.schedules).delete(schedule);
     fork.sync();
     return found;
