@@ -45,9 +45,11 @@ async function attempt(stage: Stage, way: Way, tab: Tab, { seed, size }: Typing,
   const told = () => stage.site.reports(store);
 
   if (way === 'back, and forth again') await go(await go(tab, blankOf(stage)), venueOf(stage));
-  const spree = seed % 2 === 0;
+  // Without a journal it is to be as hard as it can be: all of it unsaved, and nothing that goes on after the page.
+  const hard = 'journalBytes' in options;
+  const spree = !hard && seed % 2 === 0;
   const page = pageIn<VenuePage>(tab);
-  await page.open({ store, ...options, ...(spree ? {} : { sweepMs: sweepMsNever }) }, seed % 4 > 1);
+  await page.open({ store, ...options, ...(spree ? {} : { sweepMs: sweepMsNever }) }, hard || seed % 4 > 1);
   await page.typeAndLeave({ seed, size }, { way: inPage[way], url: blankOf(stage), spree });
   const there = await comeBack(stage, way, tab);
   const back = pageIn<VenuePage>(there);
@@ -95,11 +97,12 @@ describe('what was typed last is there', () => {
 
     // What IndexedDB keeps on its own, as the journal must not hide whether it does; and what is too much for a journal.
     if (stage.engine.name === 'chromium')
-      it.each([100_000, 3_000_000])(
-        'without a journal, after the page went to another origin, %d bytes',
-        async (size) => {
-          expect(await attempts(stage, 'to another origin', size, { journalBytes: 0 })).toEqual([]);
-        },
-      );
+      for (const way of ['to another origin', 'by closing its tab'] as const)
+        it.each([100_000, 3_000_000])(
+          `after the page went ${way}, with %d bytes unsaved and no journal`,
+          async (size) => {
+            expect(await attempts(stage, way, size, { journalBytes: 0 })).toEqual([]);
+          },
+        );
   });
 });
