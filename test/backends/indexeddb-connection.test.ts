@@ -50,8 +50,6 @@ describe('a connection that is lost is replaced, and the same bytes are written 
     ['closed by the engine before', (watched) => watched.loseConnections()],
   ])('%s', async (_, harm) => {
     const { watched, backend, reopened } = await openTab();
-    watched.holdOpen = () => undefined;
-    watched.opens = 0;
     harm(watched);
     const { line, at } = makeCommit(A, 0, 100_000);
     await backend.append(line, at, 'strict');
@@ -77,7 +75,6 @@ describe('a connection that is lost is replaced, and the same bytes are written 
   it('once: then it rejects, and the next call begins with a fresh one', async () => {
     const { watched, backend, reopened } = await openTab();
     const { line, at } = makeCommit(A, 0);
-    watched.holdOpen = () => undefined;
     watched.onCommit = ({ tx }) => tx.abort();
     const error = await outcome(backend.append(line, at, 'strict'));
     expect(error).toMatchObject({ code: 'io' });

@@ -107,6 +107,29 @@ describe('a commit that is damaged', () => {
   });
 });
 
+describe('what the newest checkpoint covers', () => {
+  it.each(['retire', 'cut'] as const)('is a log of its own, in which %s() takes away exactly those', async (how) => {
+    const { world, backend } = await start();
+    const maker = world.backend();
+    await maker.open('venue');
+    await maker.checkpoint(pieces(pattern(10, 1)), { [A]: 1 }, 1);
+    await maker.close();
+    const { logs } = await backend.open('venue');
+    const [covered, ...more] = logs.filter(({ generation }) => generation === 1);
+    expect(more).toEqual([]);
+    expect(text(await readAll(covered!))).toBe(textsOf(commits.slice(0, 2)).join(''));
+    expect(text(await covered!.read(0, 5))).toBe(text(commits[0]!.line.slice(0, 5)));
+    if (how === 'cut') await covered!.cut(commits[0]!.line.length);
+    else await covered!.retire('a test says so');
+    expect(await world.quarantined()).toHaveLength(how === 'cut' ? 0 : 1);
+    await backend.close();
+    const left = how === 'cut' ? [0, 2, 3] : [2, 3];
+    const found = await findTexts(await world.backend().open('venue'));
+    expect(found.sort()).toEqual(textsOf(left.map((at) => commits[at]!)));
+    world.destroy();
+  });
+});
+
 describe('records that are not ours', () => {
   const strange: IDBValidKey[] = [
     'text',

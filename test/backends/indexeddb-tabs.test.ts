@@ -207,7 +207,9 @@ describe('a page that may be frozen', () => {
 
   it('probes its connection, and keeps it if it answers', async () => {
     const { one, watched } = await start();
+    one.suspend!();
     await one.resume!();
+    expect(watched.opens).toBe(1);
     expect(watched.transactions.map(({ stores, mode }) => [stores, mode])).toEqual([[['meta'], 'readonly']]);
     expect(watched.connections.size).toBe(1);
   });
@@ -245,6 +247,23 @@ describe('a page that may be frozen', () => {
     await Promise.all([resumed, appended]);
     expect(watched.connections.size).toBe(1);
     expect(watched.writing('commits')).toHaveLength(2);
+  });
+
+  it('does not wait for what was under way when it left: nobody may ever say what became of it', async () => {
+    const { world, one, watched } = await start();
+    watched.onCommit = ({ tx }, proceed) => {
+      watched.onCommit = undefined;
+      tx.oncomplete = null;
+      proceed();
+    };
+    const { line, at } = makeCommit(A, 0);
+    const appended = one.append(line, at, 'relaxed');
+    one.suspend!();
+    await one.resume!();
+    await appended;
+    expect(watched.connections.size).toBe(1);
+    await one.close();
+    expect(await findTexts(await world.backend().open('venue'))).toEqual([text(line)]);
   });
 
   it('opens one where there is none, and says so when it cannot', async () => {

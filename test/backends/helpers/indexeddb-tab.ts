@@ -11,6 +11,7 @@ export async function openTab() {
   const backend = world.backend();
   await backend.open('venue');
   watched.transactions.length = 0;
+  watched.opens = 0;
   /** What the next one finds. */
   const reopened = async () => {
     await backend.close();

@@ -43,7 +43,8 @@ export class WatchedFactory {
   }
 
   open(name: string, version?: number): IDBOpenDBRequest {
-    const held = this.holdOpen?.(++this.opens);
+    this.opens++;
+    const held = this.holdOpen?.(this.opens);
     const asked = this.inner.open(name, version);
     const request = {
       onsuccess: null as (() => void) | null,
