@@ -47,7 +47,13 @@ export const read = (db: IDBDatabase, stores: readonly StoreName[]): IDBTransact
 export function sleep(db: IDBDatabase): void {
   const all = waiting.get(db);
   waiting.set(db, 'asleep');
-  if (all !== 'asleep') for (const tx of all ?? []) tx.abort();
+  for (const tx of all === 'asleep' ? [] : (all ?? [])) {
+    try {
+      tx.abort();
+    } catch {
+      // it has finished, and is about to say so
+    }
+  }
 }
 
 export const wake = (db: IDBDatabase): boolean => isAsleep(db) && waiting.delete(db);

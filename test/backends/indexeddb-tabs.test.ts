@@ -205,6 +205,16 @@ describe('a page that may be frozen', () => {
     expect(logs.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(30 * 40_000);
   });
 
+  it('is not kept from it by a transaction that has finished and not said so yet', async () => {
+    const { one, watched } = await start();
+    const [first, second] = [one.newer!({}), one.newer!({})];
+    watched.transactions[0]!.tx.abort = () => {
+      throw new DOMException('The transaction has finished.', 'InvalidStateError');
+    };
+    one.suspend!();
+    await Promise.all([first, expect(second).rejects.toMatchObject({ cause: { code: 'AbortError' } })]);
+  });
+
   it('probes its connection, and keeps it if it answers', async () => {
     const { one, watched } = await start();
     one.suspend!();
