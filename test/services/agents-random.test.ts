@@ -5,8 +5,9 @@ import { describe, it } from 'vitest';
 import { openAgents } from '../../src/services/agents';
 import type { Venue } from '../../src/venue';
 import { openIn, settle } from '../venue/helpers';
-import { newOrigin, openTab, type Tab } from '../venue/pages';
+import { newOrigin, openTab } from '../venue/pages';
 import { populate, type Step, step, Traces } from './agents-model';
+import { stuckAtTimes } from './agents-world';
 
 const seed = Number(process.env.SEED ?? 4);
 const endOnFailure = process.env.SHRINK === 'no';
@@ -47,25 +48,6 @@ async function kills(steps: readonly Step[], kill: { at: number; durable: boolea
   await traces.rest(agents, venue);
   traces.check(agents, true);
   return commits;
-}
-
-/** A tab whose appends wait while it is shut: what it has written comes out long after it was out of time. */
-function stuckAtTimes(tab: Tab): { shut(): void; open(): void } {
-  const append = tab.backend.append.bind(tab.backend);
-  let held: (() => void)[] | undefined;
-  tab.backend.append = async (...args) => {
-    if (held) await new Promise<void>((resolve) => held!.push(resolve));
-    return append(...args);
-  };
-  return {
-    shut() {
-      held ??= [];
-    },
-    open() {
-      for (const release of held ?? []) release();
-      held = undefined;
-    },
-  };
 }
 
 describe('no message is lost, no wake is dropped, no acknowledgement counts twice', () => {

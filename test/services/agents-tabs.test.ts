@@ -1,7 +1,7 @@
 // Agents in several tabs on one store, under virtual time: only one runs a given agent, another takes over when that one is gone, and whoever was
 // out of time writes nothing.
 import { describe, expect, it } from 'vitest';
-import { type AgentsTab, newOrigin, noting, type Origin, settle, tabOf, waiting } from './agents-world';
+import { type AgentsTab, newOrigin, noting, type Origin, settle, stuckAtTimes, tabOf, waiting } from './agents-world';
 
 /** Two tabs with a handler for `a`, the first of which runs it. */
 async function running(origin: Origin) {
@@ -178,6 +178,63 @@ describe('a tab that was out of time', () => {
     const again = runner!.handled.slice(1);
     expect(again.every(({ context }) => context.delivery === 2)).toBe(true);
   });
+
+  it('hands nothing to a handler when it learns it only as the delivery is counted', async () => {
+    const origin = newOrigin();
+    const [one, two] = [waiting(), waiting()];
+    const first = await tabOf(origin, { handlers: { a: one.handler } });
+    await origin.clock.runUntil(first.agents.create('a'));
+    await origin.clock.runUntil(first.agents.send('a', 1));
+    await settle();
+    one.handled[0]!.finish(); // it has the agent
+    await origin.clock.advance(500);
+    await tabOf(origin, { handlers: { a: two.handler } });
+    const append = stuckAtTimes(first.tab);
+    append.shut();
+    void first.agents.send('a', 2);
+    await origin.clock.advance(6000);
+    append.open();
+    await origin.clock.advance(1000);
+    await settle(20);
+    expect([one.handled.length, two.handled.length]).toEqual([1, 1]);
+    two.handled[0]!.finish();
+    await origin.clock.advance(10_000);
+    expect([one.handled.length, two.handled.length]).toEqual([1, 1]);
+  });
+
+  it.each(['before', 'after'])(
+    'takes nothing out of the mailbox with a result that comes out long after it, %s the result of another one',
+    async (when) => {
+      const origin = newOrigin();
+      const [one, two] = [waiting(), waiting()];
+      const first = await tabOf(origin, { handlers: { a: one.handler } });
+      await origin.clock.runUntil(first.agents.create('a'));
+      await origin.clock.runUntil(first.agents.send('a', 1));
+      await settle();
+      const second = await tabOf(origin, { handlers: { a: two.handler } });
+      const append = stuckAtTimes(first.tab);
+      append.shut();
+      one.handled[0]!.context.state.set('of the first');
+      one.handled[0]!.finish(); // its lease holds; what it writes is on its way
+      await origin.clock.advance(6000);
+      expect(two.handled.map(({ context }) => context.delivery)).toEqual([2]);
+      if (when === 'before') {
+        append.open();
+        await origin.clock.advance(1000);
+        expect(second.venue.region('tidemark.agents.mail').size).toBe(1);
+      }
+      two.handled[0]!.context.state.set('of the second');
+      two.handled[0]!.finish();
+      await origin.clock.advance(1000);
+      append.open();
+      await origin.clock.advance(10_000);
+      for (const { agents, venue } of [first, second]) {
+        expect(agents.get('a')!.state).toBe('of the second');
+        expect(venue.region('tidemark.agents.mail').size).toBe(0);
+      }
+      expect([one.handled.length, two.handled.length]).toEqual([1, 1]);
+    },
+  );
 
   it('goes on when its page is back', async () => {
     const origin = newOrigin();

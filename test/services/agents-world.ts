@@ -61,4 +61,23 @@ export function noting(): {
   return { handled, handler: (message, { delivery }) => void handled.push([message, delivery]) };
 }
 
+/** A tab whose appends wait while it is shut: what it has written comes out long after it was out of time. */
+export function stuckAtTimes(tab: Tab): { shut(): void; open(): void } {
+  const append = tab.backend.append.bind(tab.backend);
+  let held: (() => void)[] | undefined;
+  tab.backend.append = async (...args) => {
+    if (held) await new Promise<void>((resolve) => held!.push(resolve));
+    return append(...args);
+  };
+  return {
+    shut() {
+      held ??= [];
+    },
+    open() {
+      for (const release of held ?? []) release();
+      held = undefined;
+    },
+  };
+}
+
 export { newOrigin, type Origin, SimClock, settle };
