@@ -72,7 +72,15 @@ export class Specimen {
 }
 
 /** What a report has when nothing was wrong. */
-export const quiet = { fellBack: false, damage: [], holes: [], tornBytes: 0, quarantined: [], evicted: false, rolledBack: false };
+export const quiet = {
+  fellBack: false,
+  damage: [],
+  holes: [],
+  tornBytes: 0,
+  quarantined: [],
+  evicted: false,
+  rolledBack: false,
+};
 
 /** A store's file by the beginning of its name, the last of them if there are several. */
 export const pathIn = (base: Base, start: string): string =>
