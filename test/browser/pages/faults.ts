@@ -30,6 +30,18 @@ export const cutConnections = (): void => {
   for (const connection of connections) connection.close();
 };
 
+/** From now on the page is busy for so long whenever it has begun to read: whatever happens to it meanwhile happens while it reads. */
+export function dwellOnReading(ms: number): void {
+  const begin = IDBDatabase.prototype.transaction;
+  IDBDatabase.prototype.transaction = function (stores, mode, options) {
+    if (mode !== 'readwrite')
+      queueMicrotask(() => {
+        for (const end = performance.now() + ms; performance.now() < end; );
+      });
+    return begin.call(this, stores, mode, options);
+  };
+}
+
 export const done = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
