@@ -363,28 +363,45 @@ describe('a writer that was out of time', () => {
 describe('two that end a session at the same time', () => {
   const ends: [string, (world: Awaited<ReturnType<typeof open>>, id: string) => Promise<void>][] = [
     ['completed', ({ sessions }, id) => sessions.complete(id, 1)],
-    ['failed', ({ sessions }, id) => sessions.fail(id, 2)],
-    ['killed', ({ sessions }, id) => sessions.kill(id, 3)],
+    ['failed', ({ sessions }, id) => sessions.fail(id, 1)],
+    ['killed', ({ sessions }, id) => sessions.kill(id, 1)],
   ];
-  it.each(ends)('agree, and the first word counts: %s and killed', async (state, end) => {
-    for (const endsFirst of [true, false]) {
-      const origin = newOrigin();
-      const [one, two] = [await open(origin), await open(origin)];
-      const id = await one.start('running');
-      await settle();
-      for (const { tab } of [one, two]) tab.hears = false;
-      const acts = [() => end(one, id), () => two.sessions.kill(id, 'other')];
-      for (const act of endsFirst ? acts : acts.toReversed()) {
-        await origin.clock.runUntil(act());
-        await origin.clock.advance(10);
-      }
-      for (const { tab, sessions } of [one, two]) {
-        tab.hears = true;
-        await origin.clock.runUntil(tab.venue.catchUp());
-        const first = { state, outcome: ['completed', 'failed', 'killed'].indexOf(state) + 1 };
-        expect(sessions.get(id)).toMatchObject(endsFirst ? first : { state: 'killed', outcome: 'other' });
-      }
+  /** Three that do not hear of each other do something, one after the other; then they do. */
+  const apart = async (order: number[], end: (typeof ends)[number][1]) => {
+    const origin = newOrigin();
+    const worlds = [await open(origin), await open(origin), await open(origin)] as const;
+    const id = await worlds[0].start('running');
+    await settle();
+    for (const { tab } of worlds) tab.hears = false;
+    for (const at of order) {
+      await origin.clock.runUntil(at === 0 ? end(worlds[0], id) : worlds[at]!.sessions.kill(id, `by ${at}`));
+      await origin.clock.advance(10);
     }
+    for (const { tab } of worlds) {
+      tab.hears = true;
+      await origin.clock.runUntil(tab.venue.catchUp());
+    }
+    const shown = worlds.map(({ sessions }) => sessions.get(id));
+    expect(shown[1]).toEqual(shown[0]);
+    expect(shown[2]).toEqual(shown[0]);
+    return shown[0];
+  };
+
+  it.each(ends)('agree: what its writer was told that it is, it stays: %s', async (state, end) => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+      [2, 0, 1],
+    ])
+      expect(await apart(order, end)).toMatchObject({ state, outcome: 1 });
+  });
+
+  it('agree: among others the first word counts', async () => {
+    for (const order of [
+      [1, 2],
+      [2, 1],
+    ])
+      expect(await apart(order, ends[0]![1])).toMatchObject({ state: 'killed', outcome: `by ${order[0]}` });
   });
 
   it('an ending that was told counts before being orphaned', async () => {
@@ -428,7 +445,12 @@ describe('two that end a session at the same time', () => {
       }),
     );
     const told: SessionRecord = { headers, holder: 'a.0', state: 'completed', at: 2, by: 'a', turn: 1 };
-    const gone: SessionRecord = { ...told, state: 'orphaned', at: 1, by: 'b' };
-    expect(joinRecords(gone, told)).toEqual(told);
+    const killed: SessionRecord = { ...told, state: 'killed', at: 1, by: 'b' };
+    const gone: SessionRecord = { ...told, state: 'orphaned', at: 0, by: 'b' };
+    expect([joinRecords(gone, told), joinRecords(killed, told), joinRecords(gone, killed)]).toEqual([
+      told,
+      told,
+      killed,
+    ]);
   });
 });

@@ -13,8 +13,10 @@ interface Known {
   events: (string | undefined)[];
   durableSeq: number;
   inputs: Set<string>;
-  /** An end was acknowledged. */
-  ended: boolean;
+  /** The end that its writer was told it has. */
+  ended: string | undefined;
+  /** Somebody was told that it is killed. */
+  killed: boolean;
   /** Somebody began to delete it. */
   deleting: boolean;
   deleted: boolean;
@@ -34,7 +36,8 @@ export class Model {
       events: [],
       durableSeq: 0,
       inputs: new Set(),
-      ended: false,
+      ended: undefined,
+      killed: false,
       deleting: false,
       deleted: false,
     });
@@ -82,12 +85,13 @@ export class Model {
     const all = this.check(sessions);
     for (const { id, state, live: isLive } of all)
       if (isLive) expect(isAlive(this.known.get(id)?.owner ?? {}), `${id} is ${state} without a writer`).toBe(true);
-    for (const [id, { events, durableSeq, ended, deleting, deleted, owner }] of this.known) {
+    for (const [id, { events, durableSeq, ended, killed, deleting, deleted, owner }] of this.known) {
       const session = all.find((each) => each.id === id);
       if (deleted) expect(session).toBeUndefined();
       if (deleting) continue;
       expect(session, 'its start was acknowledged').toBeDefined();
-      if (ended) expect(told).toContain(session!.state);
+      if (ended) expect(session!.state).toBe(ended);
+      else if (killed) expect(told).toContain(session!.state);
       const count = sessions.replay(id).events.length;
       expect(count).toBeGreaterThanOrEqual(isAlive(owner) ? events.length : durableSeq);
       if (!isAlive(owner)) expect(['running', 'idle']).not.toContain(session!.state);
@@ -105,6 +109,9 @@ export function witness(sessions: Sessions): string[] {
     const now = session?.state ?? 'deleted';
     if (before && !live.includes(before) && live.includes(now)) broken.push(`${before} -> ${now}`);
     if (before && told.includes(before) && now === 'orphaned') broken.push(`${before} -> ${now}`);
+    // Its writer had ended it, and not heard that it was killed.
+    if (before === 'completed' || before === 'failed')
+      if (now !== before && now !== 'deleted') broken.push(`${before} -> ${now}`);
     if (before === 'deleted' && now !== 'deleted') broken.push(`${before} -> ${now}`);
     seen.set(id, now);
   });

@@ -11,8 +11,9 @@ import { openIn, settle } from '../venue/helpers';
 import { newOrigin, openTab } from '../venue/pages';
 import { Model, witness } from './sessions-model';
 
-const runs = Number(process.env.RUNS ?? 40);
+const runs = Number(process.env.RUNS ?? 30);
 const seed = Number(process.env.SEED ?? 7);
+const ends = { complete: 'completed', fail: 'failed', kill: 'killed' };
 const refusals = ['session_not_live', 'conflict', 'lease_lost', 'illegal_transition', 'not_found', 'closed'];
 
 const often = ['append', 'append', 'append', 'append', 'start', 'start', 'durable', 'idle', 'send', 'send'] as const;
@@ -78,10 +79,15 @@ function perform(model: Model, sessions: Sessions, venue: Venue, step: Act): voi
     case 'unarchive':
       sessions[step.do](id).catch(refused);
       return;
-    default:
+    case 'complete':
+    case 'fail':
+    case 'kill': {
+      const end = ends[step.do];
       sessions[step.do](id, text).then(() => {
-        known.ended = true;
+        known.killed = true;
+        if (venue === (known.owner as { venue: Venue }).venue) known.ended = end;
       }, refused);
+    }
   }
 }
 

@@ -25,14 +25,17 @@ export interface SessionRecord {
   readonly outcome?: unknown;
 }
 
-/** An ending that was told says more than that the writer is gone; both are for ever. */
 const phases = { created: 0, running: 1, idle: 1, orphaned: 2, completed: 3, failed: 3, killed: 3 };
 
 export const isOver = (state: SessionState): boolean => phases[state] > 1;
 
-/** The later phase; the holder's last word while it lives, the first word when it is over. */
+/** Its holder knows best how it ended, and was told that its word is durable. */
+const phaseOf = ({ state, holder, by }: SessionRecord): number =>
+  phases[state] + (phases[state] === 3 && holder.startsWith(`${by}.`) ? 1 : 0);
+
+/** The later phase; the holder's last word while it lives, the first word of others when it is over. */
 export function joinRecords(a: SessionRecord, b: SessionRecord): SessionRecord {
-  const later = phases[a.state] - phases[b.state] || (isOver(a.state) ? b.at - a.at : a.turn - b.turn);
+  const later = phaseOf(a) - phaseOf(b) || (isOver(a.state) ? b.at - a.at : a.turn - b.turn);
   return (later || compare(a.state, b.state) || compare(a.by, b.by)) >= 0 ? a : b;
 }
 
