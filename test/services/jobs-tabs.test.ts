@@ -215,24 +215,38 @@ describe('an end that somebody was told of stays', () => {
     expect(origin.clock.pending()).toBe(0);
   });
 
-  it('and a tab that only hears of it when it looks does not overturn it', async () => {
+  it('also between tabs that hear nothing of each other, unless they look', async () => {
     const world = await running();
     const { origin, one, other, id, during } = world;
+    one.tab.hears = other.tab.hears = false;
+    const { first, second } = await dispute(world);
+    expect(await during(Promise.all([first, second]))).toEqual(['CANCELLED', 'illegal_transition CANCELLED']);
+    one.tab.hears = other.tab.hears = true;
+    await during(Promise.all([one.tab.venue.catchUp(), other.tab.venue.catchUp()]));
+    expect(await seen(origin, id, [one, other])).toBe('CANCELLED');
+  });
+
+  it('also when the one that waits did not hear that another one was told', async () => {
+    const { origin, one, other, id, during } = await running();
+    const slowly = ({ tab }: Page, delays: number[]) => {
+      const { append } = tab.backend;
+      tab.backend.append = async (...commit) => {
+        const ms = delays.shift();
+        if (ms) await new Promise<void>((resolve) => origin.clock.setTimeout(resolve, ms));
+        return append(...commit);
+      };
+    };
     other.tab.hears = false;
-    // The first of the two becomes durable last: it finds the other one sealed, or about to be.
-    other.tab.appends = false;
-    const first = outcome(other.jobs.cancel(id));
+    // This one looks before the other end is durable, and seals its own; the other looks before that is durable.
+    slowly(one, [0, 100]);
+    slowly(other, [50]);
+    const cancelled = outcome(other.jobs.cancel(id));
     origin.clock.jump(1);
-    const second = one.jobs.complete(id, 1);
-    await settle(1);
-    other.tab.going.leave();
-    other.tab.appends = true;
-    expect(await during(outcome(second))).toBe('COMPLETE');
-    other.tab.going.resume();
-    await settle();
+    const completed = outcome(one.jobs.complete(id));
+    await origin.clock.advance(60);
+    expect([one, other].map(({ jobs }) => jobs.get(id)!.status)).toEqual(['COMPLETE', 'CANCELLED']);
+    expect(await during(Promise.all([cancelled, completed]))).toEqual(['COMPLETE', 'COMPLETE']);
     expect(await seen(origin, id, [one, other])).toBe('COMPLETE');
-    other.tab.kill();
-    void first;
   });
 });
 
@@ -338,6 +352,10 @@ describe('a job of a tab that is gone is recoverable', () => {
     const { origin, one, other, id, during } = await running({ policies: { op: 'fail' } });
     other.tab.hears = false;
     await origin.clock.advance(60_000);
+    expect(await during(other.jobs.recover())).toEqual({ retried: [], failed: [], asked: [] });
+    // As far as it has heard, that tab is gone.
+    for (let n = 0; n < 100 && other.jobs.recoverable().length === 0; n++) await origin.clock.advance(100);
+    expect(other.jobs.recoverable()).toHaveLength(1);
     expect(await during(other.jobs.recover())).toEqual({ retried: [], failed: [], asked: [] });
     await expect(during(other.jobs.recover(id, 'fail'))).rejects.toMatchObject({ code: 'illegal_transition' });
     expect(one.jobs.get(id)).toMatchObject({ status: 'STARTED', mine: true, recoverable: undefined });

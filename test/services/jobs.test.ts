@@ -475,6 +475,15 @@ describe('what is to be redacted is not stored', () => {
 });
 
 describe('a venue that has jobs', () => {
+  it('may be asked for them as often as one likes', async () => {
+    const { jobs, venue } = await open();
+    const others = openJobs(venue, { policies: { op: 'fail' } });
+    const { id } = await others.submit({ op: 'op' });
+    await jobs.start(id);
+    expect(others.get(id)).toEqual(jobs.get(id));
+    expect(await others.complete(id)).toMatchObject({ status: 'COMPLETE' });
+  });
+
   it('has no timer and writes nothing while nothing is done', async () => {
     const { jobs, clock, venue } = await open();
     for (const status of statuses) await jobIn(jobs, status);

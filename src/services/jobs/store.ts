@@ -125,7 +125,7 @@ export class JobStore {
     for (const [key, event] of this.events.scan({ prefix: `${id}/` })) {
       const own = key.slice(id.length + 1 + 2 * countDigits);
       const isEnd = isFinal(event.status);
-      // One that did not come to be, and whose writer had no time to take it back.
+      // One of two at the same moment, that did not come to be.
       if (isEnd && own !== ev) continue;
       events.push({ at: timeOfId(own), ...event });
       // What a writer did after it that had not heard of it.
@@ -225,11 +225,8 @@ export class JobStore {
     await this.venue.flush();
     if (!this.alone) await agree(this.venue, this.states, id, ev);
     const stands = this.state(id);
-    if (stands.ev !== ev) {
-      this.events.delete(eventKey(id, state.attempt, state.rev + 1, ev));
-      if (status === 'COMPLETE' || status === 'REJECTED')
-        throw new IllegalTransition(`job ${id}`, stands.status, status);
-    }
+    if (stands.ev !== ev && (status === 'COMPLETE' || status === 'REJECTED'))
+      throw new IllegalTransition(`job ${id}`, stands.status, status);
     return this.find(id);
   }
 }
