@@ -14,13 +14,14 @@ import { root } from '../../scripts/packages.mjs';
 const exec = promisify(execFile);
 
 /** Modules of pages, and scripts of workers, which are built to run without modules: Firefox has none in service workers. */
-const pages = ['venue', 'control', 'contract'];
+const pages = ['venue', 'control', 'contract', 'agents'];
 const workers = ['worker'];
 
 /** What pages import by its source, for its types, and get from the package. */
 const entries = {
   'src/browser.ts': 'tidemark',
   'src/backend.ts': 'tidemark/backend',
+  'src/services/agents.ts': 'tidemark/agents',
   'backends/memory.ts': 'tidemark/memory',
   'backends/indexeddb/index.ts': 'tidemark/indexeddb',
 };
