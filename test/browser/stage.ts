@@ -51,6 +51,17 @@ type Remote<Page> = {
     : never;
 };
 
+/** No page takes so long for anything; one that hangs is to fail its own test and no other. */
+const callMs = 180_000;
+
+function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s: ${what}`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /** What the page in a tab offers to tests (window.tidemarkTest), as soon as it does. */
 export const pageIn = <Page>(tab: Tab): Remote<Page> =>
   new Proxy({} as Remote<Page>, {
@@ -58,7 +69,8 @@ export const pageIn = <Page>(tab: Tab): Remote<Page> =>
       if (name === 'then') return undefined; // it is no promise, though it may be returned by one
       return async (...args: unknown[]) => {
         await until('the page is there', () => tab.evaluate<boolean>('"tidemarkTest" in globalThis'));
-        return tab.evaluate(`tidemarkTest.${String(name)}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`);
+        const call = `tidemarkTest.${String(name)}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`;
+        return within(callMs, call.slice(0, 200), tab.evaluate(call));
       };
     },
   });

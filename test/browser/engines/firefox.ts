@@ -42,7 +42,7 @@ class Firefox implements Browser {
       headless: true,
       userDataDir: this.profile,
       extraPrefsFirefox: preferences,
-      protocolTimeout: 120_000,
+      protocolTimeout: 240_000,
       timeout: 60_000,
     });
     this.pid = watch(this.puppet.process()!);

@@ -44,7 +44,7 @@ class WebKit implements Browser {
     });
     this.driver = new Builder().usingServer(server).withCapabilities(capabilities).build();
     await this.driver;
-    await this.driver.manage().setTimeouts({ script: 120_000, pageLoad: 60_000 });
+    await this.driver.manage().setTimeouts({ script: 240_000, pageLoad: 60_000 });
     this.home = await this.driver.getWindowHandle();
   }
 
