@@ -83,7 +83,8 @@ export class Writer {
 
   private async append(parts: number, durability: Durability): Promise<void> {
     for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
-      const commit = this.commits[0] ?? (await this.next());
+      const next = this.commits[0] ?? this.next();
+      const commit = next instanceof Promise ? await next : next;
       if (this.stopped) throw this.stopped;
       if (!commit) continue;
       await this.options.backend.append(commit.bytes, commit.at, durability);
@@ -124,14 +125,17 @@ export class Writer {
     }
   }
 
-  /** The oldest frozen part as a commit. A large body is hashed off the thread, where the platform can. */
-  private async next(): Promise<Commit | undefined> {
+  /** The oldest frozen part as a commit. A large body is hashed off the thread, where the platform can; others need no turn. */
+  private next(): Commit | Promise<Commit | undefined> {
     const { crypto, fork } = this.options;
     const [part] = fork.frozen;
     const draft = this.draft();
-    const digest = draft.body.length > digestBytesMin ? await crypto.digest?.(draft.body) : undefined;
+    const hashing = draft.body.length > digestBytesMin ? crypto.digest?.(draft.body) : undefined;
+    if (!hashing) return this.sign(draft);
     // Meanwhile writeNow() may have signed it, or even have made it durable.
-    return this.commits[0] ?? (fork.frozen[0] === part ? this.sign(draft, digest) : undefined);
+    return hashing.then(
+      (digest) => this.commits[0] ?? (fork.frozen[0] === part ? this.sign(draft, digest) : undefined),
+    );
   }
 
   /** Encodes the oldest frozen part that is not encoded yet. @param room characters; what does not fit becomes a part of its own. */

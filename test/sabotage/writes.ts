@@ -59,15 +59,15 @@ export const writes: readonly Sabotage[] = [
   one(
     'an index is signed again after a failed append',
     writer,
-    '      const commit = this.commits[0] ?? (await this.next());\n',
-    '      this.index = this.commits.shift()?.at.index ?? this.index;\n      const commit = await this.next();\n',
+    '      const next = this.commits[0] ?? this.next();\n',
+    '      this.index = this.commits.shift()?.at.index ?? this.index;\n      const next = this.next();\n',
     named('the very same bytes', 'test/venue/sweep.test.ts'),
   ),
   one(
     'new bytes, under a new index, after a failed append',
     writer,
-    '      const commit = this.commits[0] ?? (await this.next());\n',
-    '      this.commits.length = 0;\n      const commit = await this.next();\n',
+    '      const next = this.commits[0] ?? this.next();\n',
+    '      this.commits.length = 0;\n      const next = this.next();\n',
     named('the very same bytes', 'test/venue/sweep.test.ts'),
   ),
   one(
