@@ -36,7 +36,7 @@ const known = {
     packages: ['webkit2gtk-driver', 'xvfb'],
     programs: () => ['/usr/bin/WebKitWebDriver', miniBrowser(), '/usr/bin/Xvfb'],
     // None of its programs tells its version without a display.
-    version: async () => (await said('dpkg-query', '--show', 'webkit2gtk-driver')).replace(/^\S+/, 'WebKitGTK'),
+    version: async () => (await said('dpkg-query', '--show', 'webkit2gtk-driver')).replace(/^\S+\s+/, 'WebKitGTK '),
   },
 };
 
@@ -68,7 +68,7 @@ export async function ensureEngines(names = engineNames) {
   );
   const missing = names.filter((name) => !found[name]);
   if (missing.length > 0) {
-    const said = `engines: nothing is tested in ${missing.join(', ')}: ${why}`;
+    const said = `engines: nothing is tested in ${missing.join(', ')}: ${why || 'its programs are not where they should be'}`;
     if (process.env.CI) throw new Error(said);
     console.log(said);
   }
