@@ -157,6 +157,20 @@ describe('a database in trouble', () => {
     });
 
     if (engine.name === 'chromium')
+      it('that the browser clears while it is open: made again, with all that was in it, and told', async () => {
+        const page = await fresh();
+        await page.open({ store: 'cleared' });
+        await page.type(typed(1));
+        await page.flush();
+        await tab.send!('Storage.clearDataForOrigin', { origin: stage.site.origin, storageTypes: 'indexeddb' });
+        await page.type(typed(2));
+        await page.flush();
+        await eventually(() => page.events(), ['evicted']);
+        await expectFound(stage, 'cleared', [1, 2]);
+        await tab.close();
+      });
+
+    if (engine.name === 'chromium')
       it('that is over its quota: nothing is lost, health says so, and writing goes on when there is room', async () => {
         // An origin of its own: Chromium remembers for a while how much room there was.
         const origin = stage.site.other;

@@ -2,7 +2,7 @@
 // is no storage at all.
 import { describe, expect, it } from 'vitest';
 import type { VenuePage } from './pages/venue';
-import { inEach, pageIn, venueOf } from './stage';
+import { eventually, inEach, pageIn, venueOf } from './stage';
 
 const typed = { seed: 7, size: 30_000 };
 
@@ -55,6 +55,26 @@ describe('a venue lives', () => {
       await page.flush();
       expect((await page.count(typed)).found).toBe((await page.count(typed)).typed);
       await tab.close();
+    });
+
+    it('for as long as a tab has it open, if it is a temporary one', async () => {
+      const temporary = async (page: { databases(): Promise<string[]> }) =>
+        (await page.databases()).filter((name) => name.includes('temp'));
+      const tab = await stage.browser.newTab(venueOf(stage));
+      const page = pageIn<VenuePage>(tab);
+      await page.open({ store: 'temp' });
+      await page.type(typed);
+      await page.flush();
+      const [left] = await temporary(page);
+      await tab.close();
+      const later = await stage.browser.newTab(venueOf(stage));
+      const next = pageIn<VenuePage>(later);
+      await next.open({ store: 'temp' });
+      expect((await next.count(typed)).found).toBe(0);
+      await eventually(async () => (await temporary(next)).includes(left!), false);
+      await next.close();
+      await eventually(() => temporary(next), []);
+      await later.close();
     });
 
     it('with what the browser says of usage, quota and persistence', async () => {

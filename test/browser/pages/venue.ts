@@ -127,6 +127,7 @@ const page = {
   canEval: () => evalWorks,
   usage: () => venue!.usage(),
   persist: () => venue!.persist(),
+  databases: async () => (await indexedDB.databases()).map(({ name }) => name!),
 
   /** Which workers there are in this browser. */
   workers: () => workers.filter((kind) => kind in globalThis || (kind === 'ServiceWorker' && navigator.serviceWorker)),
