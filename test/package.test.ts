@@ -94,7 +94,7 @@ describe('a project that installs it', () => {
     const lines = specifiers.map((specifier, index) => `export * as entry${index} from '${specifier}';`);
     await writeFile(join(project, 'main.ts'), lines.join('\n'));
     const module = resolution === 'nodenext' ? 'nodenext' : 'esnext';
-    const options = `--module ${module} --moduleResolution ${resolution} --target es2022 --lib es2023,esnext.disposable`;
+    const options = `--module ${module} --moduleResolution ${resolution} --target es2022 --lib es2023,esnext.disposable,dom`;
     const tsc = [join(root, 'node_modules/typescript/bin/tsc'), 'main.ts', '--ignoreConfig', '--strict', '--noEmit'];
     const checked = exec('node', [...tsc, ...options.split(' ')], { cwd: project });
     const { stdout } = await checked.catch((error: { stdout: string }) => error);
