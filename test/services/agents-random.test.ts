@@ -127,6 +127,6 @@ describe('no message is lost, no wake is dropped, no acknowledgement counts twic
       for (const { agents } of slots) traces.check(agents, false);
       for (const { tab } of slots) tab.kill();
     });
-    await fc.assert(property, { numRuns: numRuns(60), seed, endOnFailure });
+    await fc.assert(property, { numRuns: numRuns(25), seed, endOnFailure });
   });
 });

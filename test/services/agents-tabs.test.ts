@@ -46,13 +46,20 @@ describe('in two tabs', () => {
     expect(other!.handled).toEqual([]);
   });
 
-  it('a wake at the same moment in both is handled by one', async () => {
+  it('a wake at the same moment in both is handled by one, also where writing takes its time', async () => {
     for (let i = 0; i < 10; i++) {
       const origin = newOrigin();
       const { clock } = origin;
       const [one, two] = [noting(), noting()];
       const first = await tabOf(origin, { handlers: { a: one.handler } });
-      await tabOf(origin, { handlers: { a: two.handler } });
+      const second = await tabOf(origin, { handlers: { a: two.handler } });
+      for (const { backend } of [first.tab, second.tab]) {
+        const append = backend.append.bind(backend);
+        backend.append = async (...args) => {
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, 20));
+          return append(...args);
+        };
+      }
       await clock.runUntil(first.agents.create('a'));
       await clock.runUntil(first.agents.wakeAt('a', clock.now() + 10_000));
       await clock.advance(15_000);

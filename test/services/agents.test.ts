@@ -320,6 +320,21 @@ describe('the states', () => {
     expect((await second.agents.create('a')).status).toBe('TERMINATED');
   });
 
+  it('TERMINATED is the last that is said of an agent, also when its handler fails at that moment', async () => {
+    for (let microtasks = 0; microtasks < 8; microtasks++) {
+      const { agents } = await live({});
+      agents.handle('a', async () => {
+        void agents.terminate('a');
+        for (let i = 0; i < microtasks; i++) await undefined;
+        throw new Error('at the same moment');
+      });
+      await agents.create('a');
+      await agents.send('a');
+      await settle(10);
+      expect(agents.timeline('a').at(-1)!.what).toBe('terminated');
+    }
+  });
+
   it('a handler may end its own agent', async () => {
     const life = await live({});
     life.agents.handle('a', (message) => life.agents[message as 'suspend' | 'terminate']('a'));
@@ -366,13 +381,22 @@ describe('closing', () => {
     ]);
   });
 
-  it('hands nothing to a handler that was not begun yet', async () => {
+  it('hands nothing to a handler when it comes while the delivery is counted', async () => {
     const { handled, handler } = noting();
     const { agents, backend, venue } = await live({}, { handlers: { a: handler } });
     await agents.create('a');
+    const { opened, open } = gate();
+    let appends = 0;
+    backend.instead.append = async (pass) => {
+      if (++appends === 2) await opened;
+      return pass();
+    };
     await agents.send('a', 1);
-    expect(backend.appends.length).toBeGreaterThan(0);
-    await venue.close(); // while its delivery is being counted
+    await settle();
+    expect(appends).toBe(2);
+    const closed = venue.close();
+    open();
+    await closed;
     await settle();
     expect(handled).toEqual([]);
   });
