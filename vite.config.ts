@@ -41,8 +41,8 @@ export default defineConfig({
   resolve: { conditions: ['node'], mainFields: ['module', 'main'] },
   test: {
     // Generous, since the machine may be busy: what must be fast is measured in bench/, not asserted here.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     projects: [
       { extends: true, test: { name: 'node', include: ['test/**/*.test.ts'], exclude: inBrowsers } },
       {

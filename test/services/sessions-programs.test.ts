@@ -11,7 +11,7 @@ import { openIn, settle } from '../venue/helpers';
 import { newOrigin, openTab } from '../venue/pages';
 import { Model, witness } from './sessions-model';
 
-const runs = Number(process.env.RUNS ?? 30);
+const runs = Number(process.env.RUNS ?? 15);
 const seed = Number(process.env.SEED ?? 7);
 const ends = { complete: 'completed', fail: 'failed', kill: 'killed' };
 const refusals = ['session_not_live', 'conflict', 'lease_lost', 'illegal_transition', 'not_found', 'closed'];
