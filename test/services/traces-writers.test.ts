@@ -222,6 +222,6 @@ describe('whatever writers do, whenever they hear of each other, and whenever th
       for (const { tab } of alive) tab.kill();
     });
     await fc.assert(property, runs);
-    expect(conflicts, 'conflicts in all these worlds').toBeGreaterThan(10);
+    expect(conflicts, 'conflicts in all these worlds').toBeGreaterThan(runs.numRuns / 20);
   });
 });

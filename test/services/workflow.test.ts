@@ -452,19 +452,22 @@ describe('a workflow has one runner at a time', () => {
       expect(traces.load('t')).toMatchObject({ outcome: 'success', conflicts: [], otherOutcomes: [] });
   });
 
-  it('and one whose step fails because it slept has not failed', async () => {
-    const one = await open(newOrigin());
-    const list = steps([], {
-      b: {
-        run({ check }) {
-          one.origin.clock.jump(3600_000);
-          check();
+  it.each([{}, { compensate: false, autoComplete: false }])(
+    'and one whose step fails because it slept has not failed, %o',
+    async (options) => {
+      const one = await open(newOrigin());
+      const list = steps([], {
+        b: {
+          run({ check }) {
+            one.origin.clock.jump(3600_000);
+            check();
+          },
         },
-      },
-    });
-    await expect(run(one, list)).rejects.toThrow(code('lease_lost'));
-    expect(one.traces.load('t')?.envelopes.map(({ outcomeKind }) => outcomeKind)).toEqual(['success']);
-  });
+      });
+      await expect(run(one, list, options)).rejects.toThrow(code('lease_lost'));
+      expect(one.traces.load('t')?.envelopes.map(({ outcomeKind }) => outcomeKind)).toEqual(['success']);
+    },
+  );
 });
 
 describe('steps that another version has recorded', () => {

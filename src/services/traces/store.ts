@@ -80,15 +80,11 @@ export function openStore(
 
   /** Writes a value where nothing else may stand, and looks whether it does when it is durable. What was purged meanwhile begins anew. */
   async function claim(value: unknown, read: () => unknown, write: () => void, refuse: () => Error): Promise<void> {
-    const check = () => {
-      if (textOf(read()) !== textOf(value)) throw refuse();
-    };
     do {
       if (read() === undefined) write();
-      check();
       await settle();
     } while (read() === undefined);
-    check();
+    if (textOf(read()) !== textOf(value)) throw refuse();
   }
 
   const drop = (prefix: string) => {
