@@ -153,7 +153,7 @@ describe('a workflow that crashes at any commit', () => {
       fc.asyncProperty(kind, fc.array(crash, { maxLength: 12, size: 'max' }), async (kind, crashes) => {
         judge(kind, await live(kind, crashes));
       }),
-      { numRuns: Number(process.env.RUNS ?? 60), seed: Number(process.env.SEED ?? 3) },
+      { numRuns: Number(process.env.RUNS ?? 30), seed: Number(process.env.SEED ?? 3) },
     );
   });
 });
