@@ -165,7 +165,7 @@ describe('one process, killed after each of its commits', () => {
     const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 25, size: 'max' }), async (steps) => {
       for (let commits = 1; !(await live(steps, commits)).done; commits++);
     });
-    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 15), seed: Number(process.env.SEED ?? 7) });
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 40), seed: Number(process.env.SEED ?? 7) });
   });
 });
 
@@ -275,7 +275,7 @@ describe('three tabs that do as they like', () => {
       for (const { jobs } of pages) told.check(jobs);
       for (const { tab } of pages) tab.kill();
     });
-    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 20), seed: Number(process.env.SEED ?? 7) });
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 60), seed: Number(process.env.SEED ?? 7) });
     expect(disputes).toBeGreaterThan(0);
   }, 600_000);
 });
