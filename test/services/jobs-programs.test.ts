@@ -201,7 +201,6 @@ describe('three tabs that do as they like', () => {
     tab: Tab;
     jobs: Jobs;
     slowMs: number;
-    gone: boolean;
   }
 
   it('come to see the same; of those that finish a job, or start it, at the same moment one is told that it did', async () => {
@@ -212,7 +211,7 @@ describe('three tabs that do as they like', () => {
       const told = new Told();
       const open = async (): Promise<Page> => {
         const tab = await openTab(origin);
-        const page: Page = { tab, jobs: openJobs(tab.venue, { policies }), slowMs: 0, gone: false };
+        const page: Page = { tab, jobs: openJobs(tab.venue, { policies }), slowMs: 0 };
         const { append } = tab.backend;
         tab.backend.append = async (...commit) => {
           if (page.slowMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, page.slowMs));
@@ -250,11 +249,9 @@ describe('three tabs that do as they like', () => {
         else if (step.do === 'leave') {
           tab.keeps = !step.dropped;
           tab.going.leave();
-          page.gone = true;
-        } else if (step.do === 'back') {
-          tab.going.resume();
-          page.gone = false;
-        } else if (step.do === 'kill') {
+          tab.keeps = true; // what it writes when it is back is not dropped
+        } else if (step.do === 'back') tab.going.resume();
+        else if (step.do === 'kill') {
           tab.kill();
           pages[at] = await open();
         }

@@ -1,6 +1,7 @@
 // The join of two states of a job: lawful for all that writers can come to write, with an end that stays, and of two the first.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { OpenJobs } from '../../src/services/jobs/open';
 import { type JobState, type JobStatus, joinStates } from '../../src/services/jobs/state';
 import { checkJoin } from '../../src/testing';
 
@@ -86,5 +87,32 @@ describe('the join of states', () => {
       progress: report,
     });
     expect(joinStates(state('CANCELLED', 'e2', { rev: 2 }), reported).progress).toBeUndefined();
+  });
+});
+
+describe('the index of jobs that are not finished', () => {
+  it('has each of them once, in order, from any id on, whatever comes in which order', () => {
+    const note = fc.record({ id: fc.nat(60), done: fc.boolean() });
+    const many = fc.array(note, { maxLength: 200, size: 'max' });
+    fc.assert(
+      fc.property(many, fc.nat(60), fc.boolean(), (notes, from, large) => {
+        const index = new OpenJobs();
+        const finished = new Set<string>();
+        const open = new Set<string>();
+        const name = (n: number) => `id${String(n).padStart(5, '0')}`;
+        // Enough of them that what is finished is dropped now and then.
+        if (large) for (let n = 100; n < 2500; n++) index.note(name(n), 'STARTED');
+        for (const { id, done } of notes) {
+          if (finished.has(name(id))) continue; // an end stays
+          index.note(name(id), done ? 'COMPLETE' : 'PENDING');
+          if (done) finished.add(name(id));
+          open[done ? 'delete' : 'add'](name(id));
+        }
+        if (large) for (let n = 100; n < 2500; n++) index.note(name(n), 'FAILED');
+        expect([...index.from('')]).toEqual([...open].sort());
+        expect([...index.from(name(from))]).toEqual([...open].filter((id) => id >= name(from)).sort());
+      }),
+      { seed: 3 },
+    );
   });
 });

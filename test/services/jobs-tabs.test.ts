@@ -97,6 +97,30 @@ describe('of writers that do the same at the same moment one is first, and each 
     expect(one.jobs.history(id).map(({ status }) => status)).toEqual(['PENDING', 'STARTED']);
   });
 
+  it('one that had not heard that another has started it: is told so', async () => {
+    const { origin, one, other, id, during } = await two();
+    other.tab.hears = false;
+    await during(one.jobs.start(id));
+    await settle();
+    expect(other.jobs.get(id)!.status).toBe('PENDING');
+    expect(await during(outcome(other.jobs.start(id)))).toBe('illegal_transition STARTED');
+    expect(await seen(origin, id, [one, other])).toBe('STARTED');
+    expect(one.jobs.get(id)!.mine).toBe(true);
+  });
+
+  it('what is done to a job by one that had not heard of its end does not come after it', async () => {
+    const { origin, one, other, id, during } = await running();
+    other.tab.hears = false;
+    await during(one.jobs.complete(id));
+    other.jobs.pause(id);
+    await during(other.jobs.resume(id));
+    other.jobs.pause(id);
+    await during(other.tab.venue.flush());
+    await during(other.tab.venue.catchUp());
+    expect(await seen(origin, id, [one, other])).toBe('COMPLETE');
+    for (const { jobs } of [one, other]) expect(jobs.history(id).at(-1)!.status).toBe('COMPLETE');
+  });
+
   it('five start it: one has it', async () => {
     const { origin, one, other, id, during } = await two();
     const pages = [one, other, await open(origin), await open(origin), await open(origin)];

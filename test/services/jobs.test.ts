@@ -212,6 +212,21 @@ describe('complete, fail, cancel and reject resolve when the end is durable, and
   });
 });
 
+describe('a job that is cancelled in the turn in which it is started', () => {
+  it('is not run: start says so', async () => {
+    const { jobs } = await open();
+    const { id } = await jobs.submit({ op: 'op' });
+    jobs.subscribe(id, ({ status }) => {
+      if (status === 'STARTED') void jobs.cancel(id);
+    });
+    await expect(jobs.start(id)).rejects.toMatchObject({
+      code: 'illegal_transition',
+      from: 'CANCELLED',
+      to: 'STARTED',
+    });
+  });
+});
+
 describe('list', () => {
   async function ten() {
     const opened = await open();
@@ -407,6 +422,14 @@ describe('after a restart', () => {
       expect(await next.resume(id, 'yes')).toMatchObject({ status: 'STARTED', mine: true, attempt: 1, detail: 'yes' });
       expect(await next.complete(id)).toMatchObject({ status: 'COMPLETE' });
     }
+  });
+
+  it('a retry is durable when it resolves', async () => {
+    const { jobs, again } = await open();
+    const { id } = await jobIn(jobs, 'STARTED');
+    const next = await again();
+    await next.jobs.recover(id, 'retry');
+    expect((await next.again()).jobs.get(id)).toMatchObject({ status: 'PENDING', attempt: 2 });
   });
 
   it('a pending job can be started as it is', async () => {
