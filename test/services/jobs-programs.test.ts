@@ -204,7 +204,6 @@ describe('three tabs that do as they like', () => {
   }
 
   it('come to see the same; of those that finish a job, or start it, at the same moment one is told that it did', async () => {
-    let disputes = 0;
     const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
       const origin = newOrigin();
       const { clock } = origin;
@@ -217,9 +216,6 @@ describe('three tabs that do as they like', () => {
           if (page.slowMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, page.slowMs));
           return append(...commit);
         };
-        tab.venue.region<{ rivals?: object }>('tidemark.jobs.states').subscribe((changes) => {
-          for (const { value } of changes) if (value?.rivals) disputes++;
-        });
         return page;
       };
       const pages = [await open(), await open(), await open()];
@@ -273,6 +269,5 @@ describe('three tabs that do as they like', () => {
       for (const { tab } of pages) tab.kill();
     });
     await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 60), seed: Number(process.env.SEED ?? 7) });
-    expect(disputes).toBeGreaterThan(0);
   }, 600_000);
 });
