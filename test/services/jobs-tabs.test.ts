@@ -309,6 +309,18 @@ describe('who holds a job', () => {
     expect(await during(outcome(other.jobs.resume(id, 'yes')))).toBe('STARTED here');
   });
 
+  it('stays the same to one that did not hear that it lives', async () => {
+    const { origin, one, other, id, during } = await running();
+    one.jobs.pause(id);
+    await during(one.tab.venue.flush());
+    await settle();
+    other.tab.hears = false;
+    await origin.clock.advance(10_000);
+    expect(await during(outcome(other.jobs.resume(id)))).toBe('STARTED');
+    await settle();
+    expect(one.jobs.get(id)).toMatchObject({ status: 'STARTED', mine: true });
+  });
+
   it('is not it any more after it was out of time, and learns it before it writes a result', async () => {
     const { origin, one, other, id, during } = await running();
     origin.clock.jump(3_600_000); // it slept
