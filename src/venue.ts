@@ -113,8 +113,8 @@ export interface VenueOptions {
 /** What may become of a venue when the process or page is about to go. */
 export interface Going {
   close(): Promise<CloseReport>;
-  /** All that can be done in this turn. */
-  writeNow(): void;
+  /** All that can be done in this turn. @returns whether everything written is durable now */
+  writeNow(): boolean;
   /** That, and nothing held from now on: the page may be frozen or gone. In this turn. */
   leave(): void;
   /** It is back, or may have missed something. */

@@ -257,9 +257,9 @@ export class Engine implements Host {
     this.checkpointer.stop(error);
   }
 
-  /** Makes everything durable in this turn, as far as the backend can: the process or page is going. */
-  writeNow(): void {
-    if (this.writer.stopped) return;
+  /** Makes everything durable in this turn, as far as the backend can: the process or page is going. @returns whether it is all durable */
+  writeNow(): boolean {
+    if (this.writer.stopped) return this.fork.unsaved === 0;
     try {
       this.writer.writeNow();
     } catch (error) {
@@ -268,6 +268,7 @@ export class Engine implements Host {
     this.mark(true);
     // If the page lives on, in the usual way.
     if (this.fork.unsaved > 0) this.sweeper.flush().catch(() => undefined);
+    return this.fork.unsaved === 0;
   }
 
   /** What an opening does once everything stands. @param expected what was durable when it was last written */

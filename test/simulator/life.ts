@@ -40,7 +40,7 @@ export class Life {
   /** Undefined until the store is open. */
   venue: Venue | undefined;
   /** The last resort of a process that goes. */
-  writeNow: () => void = () => {};
+  writeNow: () => boolean = () => true;
   /** Whether calls of it have failed: then it may leave behind what it could not remove, until the next opening. */
   troubled = false;
   /** Whether calls of it have taken time. */
@@ -72,7 +72,7 @@ export class Life {
       logger: silent,
       freeze: false,
       seed: seedOfKey,
-      lifecycle: (hooks: { writeNow(): void }) => {
+      lifecycle: (hooks: { writeNow(): boolean }) => {
         this.writeNow = hooks.writeNow;
         return () => {};
       },

@@ -198,12 +198,8 @@ function checkLeft({ life, mayRefuse }: World): void {
 function exit(world: World): void {
   const { life, model } = world;
   const moment = model.now();
-  try {
-    life.writeNow();
-    model.durable(moment);
-  } catch (error) {
-    if (!world.mayRefuse && !life.isOver) throw error;
-  }
+  if (life.writeNow()) model.durable(moment);
+  else if (!world.mayRefuse && !life.isOver) throw new WorldError('exit did not make everything durable');
   if (!life.isOver) world.die('kill');
 }
 
