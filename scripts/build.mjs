@@ -27,7 +27,11 @@ export async function ensureBuilt() {
 
 export async function build() {
   const { build: bundle } = await import('vite');
+  const { NODE_ENV } = process.env;
   await bundle({ root, logLevel: 'warn' });
+  // vite says "production" to this process and to those that it starts: tests, which are none.
+  if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+  else process.env.NODE_ENV = NODE_ENV;
   await chmod(join(dist, 'cli.js'), 0o755);
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   if ((await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'])) !== 0) throw new Error('tsc failed');
