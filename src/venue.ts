@@ -1,6 +1,6 @@
 // A venue: one opened store. Opens and closes in order, and hands out regions; what they do is the engine's.
 import type { Backend, Usage } from './backend';
-import { type Bytes, toHex } from './base/bytes';
+import { type Bytes, encodeUtf8, toHex } from './base/bytes';
 import { TidemarkError } from './base/errors';
 import type { Clock, Crypto, Logger, SyncStore } from './base/seams';
 import { closeInOrder } from './engine/closing';
@@ -71,6 +71,8 @@ export interface Venue extends AsyncDisposable {
   readonly did: string;
   /** Id of this opening; what it writes is signed under it. */
   readonly writer: string;
+  /** 32 bytes that are always the same for this identity and purpose, and that nobody without its seed can make (HKDF-SHA256). */
+  derive(purpose: string): Bytes;
   /** Time as this venue has it, for what is built on it. */
   readonly clock: Clock;
   /** @param options declares the region; they may be given once. @throws TidemarkError `bad_option`, `bad_key` */
@@ -238,7 +240,7 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     resume: () => engine.resume(),
   });
   engine.begin(mark?.root);
-  return face(engine, close);
+  return face(engine, close, platform.seed);
 }
 
 /** A logger that throws must not stop the writing. */
@@ -253,11 +255,13 @@ function quiet(logger: Logger): Logger {
   return { info: call('info'), warn: call('warn'), error: call('error') };
 }
 
-function face(engine: Engine, close: () => Promise<CloseReport>): Venue {
+function face(engine: Engine, close: () => Promise<CloseReport>, seed: Bytes): Venue {
+  const { crypto } = engine.options;
   const regions = new Map<RegionState, Region<never>>();
   return {
     did: engine.options.identity.did,
     writer: engine.writer.id,
+    derive: (purpose) => crypto.derive(seed, encodeUtf8(`tidemark ${purpose}`)),
     clock: engine.options.clock,
     region<T>(name: string, options?: RegionOptions<T>) {
       const state = engine.region(name);

@@ -18,6 +18,10 @@ export interface Crypto {
   sha256(bytes: Bytes): Bytes;
   /** The same, where the platform has it faster but only asynchronously: for opening large stores. */
   digest?(bytes: Bytes): Promise<Bytes>;
+  /** SHA-256 of what comes piece by piece. */
+  hasher(): { update(bytes: Bytes): unknown; digest(): Bytes };
+  /** HKDF-SHA256 (RFC 5869) without salt: 32 bytes that only who has the key can make. */
+  derive(key: Bytes, info: Bytes): Bytes;
   /** A signer for one 32-byte Ed25519 seed. */
   signer(seed: Bytes): { readonly publicKey: Bytes; sign(message: Bytes): Bytes };
   verify(signature: Bytes, message: Bytes, publicKey: Bytes): boolean;

@@ -85,9 +85,10 @@ export async function eventually(ask: () => Promise<unknown>, wanted: unknown): 
   await asked.catch(() => expect(answer).toEqual(wanted));
 }
 
-/** Waits until the tab has arrived at an address. */
+/** Waits until the tab has arrived at an address and loaded it: a page that navigates before takes its own place in the history. */
 export const arrived = (tab: Tab, url: string): Promise<boolean> =>
-  until(`the tab is at ${url}`, async () => (await tab.evaluate('location.href')) === url);
+  until(`the tab is at ${url}`, async () => (await tab.evaluate(hrefOnceLoaded)) === url);
+const hrefOnceLoaded = `performance.getEntriesByType('navigation')[0].loadEventEnd > 0 && location.href`;
 
 /** Leaves the page in the tab for another one. */
 export async function go(tab: Tab, url: string): Promise<Tab> {

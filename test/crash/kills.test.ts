@@ -152,12 +152,14 @@ async function tearNewestLog(
   random: Random,
 ): Promise<{ log: string; at: number; bytes: Buffer } | undefined> {
   const logs = (await readdir(store)).filter((name) => name.startsWith('log.'));
-  const times = await Promise.all(logs.map(async (name) => (await stat(join(store, name))).mtimeMs));
-  const log = logs[times.indexOf(Math.max(...times))];
-  if (!log) return undefined;
+  const found = await Promise.all(logs.map(async (log) => ({ log, ...(await stat(join(store, log))) })));
+  // One whose process died between creating it and the first byte has nothing to keep.
+  const newest = found.filter(({ size }) => size > 1).sort((a, b) => b.mtimeMs - a.mtimeMs)[0];
+  if (!newest) return undefined;
+  const { log } = newest;
   const content = await readFile(join(store, log));
-  const line = content.subarray(0, content.indexOf(10));
-  const beginning = line.subarray(0, 1 + random.below(line.length - 1));
+  const line = content.indexOf(10);
+  const beginning = content.subarray(0, 1 + random.below((line > 0 ? line : content.length - 1) - 1));
   await appendFile(join(store, log), beginning);
   // There may be something torn before it that nobody has got round to cutting off.
   const at = content.lastIndexOf(10) + 1;

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type Bytes, concatBytes } from '../../src/base/bytes';
 import type { Crypto } from '../../src/base/seams';
+import { nodeCrypto } from '../../src/platform/node-crypto';
 import type { Random } from './random';
 
 const sha256 = (bytes: Uint8Array): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -15,6 +16,8 @@ const signature = (publicKey: Bytes, message: Bytes): Bytes => {
 export function simulatedCrypto(random: Random): Crypto {
   return {
     sha256,
+    hasher: nodeCrypto.hasher,
+    derive: nodeCrypto.derive,
     signer: (seed) => {
       const publicKey = sha256(seed);
       return { publicKey, sign: (message) => signature(publicKey, message) };
