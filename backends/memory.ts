@@ -4,6 +4,7 @@ import {
   type Backend,
   type Bytes,
   concatBytes,
+  type StoredBlob,
   type StoredBytes,
   type StoredCheckpoint,
   type StoredLog,
@@ -42,6 +43,7 @@ class Store implements MemoryStore {
   checkpoints: Checkpoint[] = [];
   /** By writer and index. */
   readonly lines = new Map<string, Commit>();
+  readonly blobs = new Map<string, { bytes: Bytes; at: number }>();
   readonly kept: { bytes: Bytes; why: string }[] = [];
   readonly listeners = new Set<Listener>();
 
@@ -75,7 +77,15 @@ const covers = (vector: VersionVector | undefined, { writer, index }: { writer: 
 /** A backend in memory. Those with the same `store` see each other's commits; without one, nothing is kept. */
 export function memoryBackend(store?: MemoryStore): Backend {
   const mine = (store ?? memoryStore()) as Store;
-  let making: Promise<unknown> | undefined;
+  const inFlight = new Set<Promise<unknown>>();
+
+  /** What close() waits for. */
+  function track<T>(work: Promise<T>): Promise<T> {
+    inFlight.add(work);
+    const done = () => inFlight.delete(work);
+    work.then(done, done);
+    return work;
+  }
 
   function put(bytes: Bytes, { writer, index }: { writer: string; index: number }): void {
     if (!store) return;
@@ -87,35 +97,35 @@ export function memoryBackend(store?: MemoryStore): Backend {
     }
   }
 
-  const stored = <T>(name: string, get: () => Bytes, remove: () => void, more: T): T & StoredBytes =>
-    Object.assign(
-      {
-        name,
-        get size() {
-          return get().length;
-        },
-        async *stream() {
-          yield get().slice();
-        },
-        async read(offset: number, length: number) {
-          const bytes = get();
-          if (offset < 0 || offset + length > bytes.length) throw new RangeError(`${name} ends at ${bytes.length}`);
-          return bytes.slice(offset, offset + length);
-        },
-        async retire(why: string) {
-          mine.quarantine(get(), why);
-          remove();
-        },
+  const stored = (name: string, get: () => Bytes): StoredBlob => ({
+    name,
+    get size() {
+      return get().length;
+    },
+    async *stream() {
+      yield get().slice();
+    },
+    async read(offset, length) {
+      const bytes = get();
+      if (offset < 0 || offset + length > bytes.length) throw new RangeError(`${name} ends at ${bytes.length}`);
+      return bytes.slice(offset, offset + length);
+    },
+  });
+
+  const retirable = <T>(name: string, get: () => Bytes, remove: () => void, more: T): T & StoredBytes =>
+    Object.assign(stored(name, get), more, {
+      async retire(why: string) {
+        mine.quarantine(get(), why);
+        remove();
       },
-      more,
-    );
+    });
 
   function storedCheckpoint(checkpoint: Checkpoint): StoredCheckpoint {
     const { generation, bytes } = checkpoint;
     const remove = () => {
       mine.checkpoints = mine.checkpoints.filter((other) => other !== checkpoint);
     };
-    return stored(`checkpoint.${generation}`, () => bytes, remove, { generation });
+    return retirable(`checkpoint.${generation}`, () => bytes, remove, { generation });
   }
 
   function storedLog(generation: number, commits: readonly Commit[]): StoredLog {
@@ -128,7 +138,7 @@ export function memoryBackend(store?: MemoryStore): Backend {
         left -= commit.line.length;
       }
     }
-    return stored(
+    return retirable(
       `log.${generation}`,
       () => bytes,
       () => cut(0),
@@ -201,9 +211,7 @@ export function memoryBackend(store?: MemoryStore): Backend {
     appendNow: put,
 
     checkpoint(lines, vector, replaces) {
-      const made = make(lines, vector, replaces);
-      making = made.catch(() => {});
-      return made;
+      return track(make(lines, vector, replaces));
     },
 
     onAppend(hear) {
@@ -212,18 +220,43 @@ export function memoryBackend(store?: MemoryStore): Backend {
       return () => mine.listeners.delete(listener);
     },
 
+    blobs: {
+      put(pieces, name, at) {
+        const work = async () => {
+          const parts: Bytes[] = [];
+          for await (const piece of pieces) parts.push(piece.slice());
+          mine.blobs.set(await name(), { bytes: concatBytes(parts), at });
+        };
+        return track(work());
+      },
+      async get(name) {
+        const blob = mine.blobs.get(name);
+        return blob && stored(name, () => blob.bytes);
+      },
+      async list(before) {
+        const listed = [...mine.blobs].filter(([, { at }]) => at < before);
+        return new Map(listed.map(([name, { at }]) => [name, at]));
+      },
+      async delete(name, at) {
+        if (mine.blobs.get(name)?.at === at) mine.blobs.delete(name);
+      },
+    },
+
     async quarantine(bytes, why) {
       return mine.quarantine(bytes, why);
     },
 
     async usage() {
-      const all = [...mine.commits(), ...[...mine.checkpoints, ...mine.kept].map(({ bytes }) => bytes)];
+      const all = [
+        ...mine.commits(),
+        ...[...mine.checkpoints, ...mine.kept, ...mine.blobs.values()].map(({ bytes }) => bytes),
+      ];
       return { bytes: all.reduce((sum, { length }) => sum + length, 0) };
     },
 
     async close() {
       for (const listener of mine.listeners) if (listener.of === backend) mine.listeners.delete(listener);
-      await making;
+      await Promise.allSettled(inFlight);
     },
   };
   return backend;

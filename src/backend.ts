@@ -70,6 +70,30 @@ export interface Usage {
   readonly persisted?: boolean;
 }
 
+/** A blob at rest. */
+export type StoredBlob = Pick<StoredBytes, 'name' | 'size' | 'stream' | 'read'>;
+
+/**
+ * Bytes that stay outside memory, each under the name that the core gives it: 64 hexadecimal digits, the hash of what is in it.
+ * Calls may overlap, each other and everything else.
+ */
+export interface BlobStore {
+  /**
+   * Stores bytes whole and durably, as strict as can be, also in the place of others of that name. If anything fails, or `pieces` throws, it
+   * rejects and nothing has changed.
+   * @param pieces its bytes, in order, in pieces of any size, which may be overwritten once the next one is asked for.
+   * @param name asked for when they have ended. @param at the time of the put, in ms since 1970.
+   */
+  put(pieces: AsyncIterable<Bytes>, name: () => Promise<string>, at: number): Promise<void>;
+  /** Undefined if there is none of that name. */
+  get(name: string): Promise<StoredBlob | undefined>;
+  /** Those that were put last before a time, by their names, with that time (0 where nobody else can have put them). What puts that never ended
+   * have left from before then may go. */
+  list(before: number): Promise<Map<string, number>>;
+  /** Removes one, unless it was put at another time meanwhile. Fine if it is not there. */
+  delete(name: string, at: number): Promise<void>;
+}
+
 /**
  * Where bytes go. One Backend is one opening of one store. Calls of append and checkpoint may overlap; a second
  * append is issued only when the first one has settled, and so is a second checkpoint.
@@ -151,6 +175,9 @@ export interface Backend {
 
   /** Asks the platform never to evict the store. @returns whether it has promised. */
   persist?(): Promise<boolean>;
+
+  /** Absent where there is no room for bytes outside entries. */
+  readonly blobs?: BlobStore;
 
   /** Keeps bytes that could not be used, durably, beside the store. The same bytes twice are kept once. @returns where. */
   quarantine(bytes: Bytes, why: string): Promise<string>;

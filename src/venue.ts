@@ -3,6 +3,7 @@ import type { Backend, Usage } from './backend';
 import { type Bytes, encodeUtf8, toHex } from './base/bytes';
 import { TidemarkError } from './base/errors';
 import type { Clock, Crypto, Logger, SyncStore } from './base/seams';
+import type { Blobs } from './engine/blobs';
 import { closeInOrder } from './engine/closing';
 import { DetachedFork } from './engine/detached';
 import { Engine } from './engine/engine';
@@ -79,6 +80,8 @@ export interface Venue extends AsyncDisposable {
   region<T = unknown>(name: string, options?: RegionOptions<T>): Region<T>;
   /** Names of all regions that have been declared or have entries in the store. */
   readonly regions: readonly string[];
+  /** Bytes that stay outside memory, content-addressed. */
+  readonly blobs: Blobs;
   /** Resolves when all that was written before the call is durable. @throws FlushTimeoutError; nothing is lost by it */
   flush(options?: { timeoutMs?: number }): Promise<void>;
   /** Joins what other writers have made durable and this one has not heard of yet. @throws what the backend throws */
@@ -289,6 +292,7 @@ function face(engine: Engine, close: () => Promise<CloseReport>, seed: Bytes): V
       engine.guard();
       await engine.sweeper.flush(timeoutMs);
     },
+    blobs: engine.blobs,
     catchUp: () => engine.joiner.catchUp(),
     fork() {
       engine.guard();

@@ -1,6 +1,7 @@
 // What every backend promises (src/backend.ts), as one suite: fs, memory, IndexedDB in real browsers and those to come
 // run it unchanged. So it knows no platform, and sees a store only through Backend and the few things a World can do.
 import { describe } from 'vitest';
+import { blobsContract } from './backends/contract/blobs';
 import { checkpointsContract } from './backends/contract/checkpoints';
 import { commitsContract } from './backends/contract/commits';
 import { othersContract } from './backends/contract/others';
@@ -14,6 +15,7 @@ export function backendContract(name: string, make: () => World | Promise<World>
     const stage = setStage(make);
     commitsContract(stage);
     checkpointsContract(stage);
+    blobsContract(stage);
     othersContract(stage);
   });
 }

@@ -1,5 +1,6 @@
 // What every part of the fs backend does with whole files, over a Disk: read all, write all, replace, remove, and name
 // the file in the error. Knows nothing of logs, checkpoints or locks.
+import { dirname } from 'node:path';
 import { type Bytes, TidemarkError } from '../../src/backend';
 import type { Disk } from './disk';
 
@@ -88,5 +89,15 @@ export async function replaceFile(disk: Disk, path: string, bytes: Bytes): Promi
   } catch (cause) {
     await removeQuietly(disk, temporary);
     throw ioError('write', path, cause);
+  }
+}
+
+/** Makes a folder's name durable, and the names of all folders above it: who made them may have died before he did. */
+export async function syncAncestors(disk: Disk, folder: string): Promise<void> {
+  for (let at = dirname(folder), below = folder; at !== below; below = at, at = dirname(at)) {
+    await disk.syncFolder(at).catch((error) => {
+      // A folder that we may not read is not one that we made anything in.
+      if (!hasCode(error, 'EACCES', 'EPERM', 'EROFS')) throw ioError('sync', at, error);
+    });
   }
 }

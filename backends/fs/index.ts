@@ -9,12 +9,13 @@ import {
   type StoredLog,
   TidemarkError,
 } from '../../src/backend';
-import { writeCheckpoint } from './checkpoints';
+import { openBlobs } from './blobs';
 import type { Disk } from './disk';
 import { attempt, hasCode, ioError, removeQuietly, using } from './files';
+import { writeLarge } from './large';
 import { acquireLock, type Lock } from './lock';
 import { type Logs, openLogs } from './logs';
-import { checkpointName, parseName, quarantineName, unfinishedName } from './names';
+import { blobsName, checkpointName, parseName, quarantineName, unfinishedName } from './names';
 import { nodeDisk } from './node-disk';
 import { nodeProcesses, type Processes } from './processes';
 import { openQuarantine } from './quarantine';
@@ -49,6 +50,7 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
   const { disk = nodeDisk, processes = nodeProcesses } = options;
   const home = resolve(folder);
   const quarantine = openQuarantine(disk, home);
+  const blobs = openBlobs(disk, home);
   const inFlight = new Set<Promise<unknown>>();
   let session: Session | undefined;
   let closing: Promise<void> | undefined;
@@ -195,7 +197,7 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     open.logs.rotate(generation);
     const unfinished = join(home, unfinishedName(generation));
     const path = join(home, checkpointName(generation));
-    const size = await writeCheckpoint(disk, unfinished, lines);
+    const size = await writeLarge(disk, unfinished, lines);
     await stand(open, unfinished, path);
     const previous = open.standing[0];
     open.standing = [generation, ...open.standing].slice(0, checkpointsKept);
@@ -244,8 +246,11 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
   }
 
   async function countBytes(): Promise<number> {
-    const inQuarantine = await bytesIn(join(home, quarantineName), () => true).catch(absent);
-    return inQuarantine + (await bytesIn(home, (name) => parseName(name) !== undefined));
+    const inFolders = [quarantineName, blobsName].map((name) => bytesIn(join(home, name), () => true).catch(absent));
+    return (
+      (await Promise.all(inFolders)).reduce((sum, bytes) => sum + bytes, 0) +
+      (await bytesIn(home, (name) => parseName(name) !== undefined))
+    );
   }
 
   async function end(): Promise<void> {
@@ -267,6 +272,24 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     },
     async checkpoint(lines) {
       return track(replace(live(), lines));
+    },
+    blobs: {
+      async put(pieces, name, at) {
+        live();
+        return track(blobs.put(pieces, name, at));
+      },
+      async get(name) {
+        live();
+        return track(blobs.get(name));
+      },
+      async list(before) {
+        live();
+        return track(attempt('read', join(home, blobsName), blobs.list(before)));
+      },
+      async delete(name, at) {
+        live();
+        return track(blobs.delete(name, at));
+      },
     },
     async quarantine(bytes, why) {
       live();

@@ -7,6 +7,7 @@ export interface StoreName {
 
 export const lockName = 'LOCK';
 export const quarantineName = 'quarantine';
+export const blobsName = 'blobs';
 
 export const checkpointName = (generation: number): string => `checkpoint.${generation}`;
 

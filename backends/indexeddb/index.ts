@@ -10,6 +10,7 @@ import {
   type StoredLog,
   TidemarkError,
 } from '../../src/backend';
+import { openBlobs } from './blobs';
 import { announcements } from './channel';
 import {
   type Checkpoint,
@@ -127,6 +128,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
 
   const quarantine = async (bytes: Bytes, why: string) =>
     `${target}/quarantine/${await use('write to quarantine', (db) => keepBytes(db, bytes, why))}`;
+  const blobs = openBlobs(target, use);
   const tools: CheckpointTools = { target, use, quarantine };
 
   function logOf(commits: FoundCommit[], name: string, generation: number): StoredLog {
@@ -295,6 +297,25 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     },
 
     persist: async () => (await globalThis.navigator?.storage?.persist?.().catch(() => false)) ?? false,
+
+    blobs: {
+      async put(pieces, name, at) {
+        live();
+        await track('write a blob', blobs.put(pieces, name, at));
+      },
+      async get(name) {
+        live();
+        return blobs.get(name);
+      },
+      async list(before) {
+        live();
+        return blobs.list(before);
+      },
+      async delete(name, at) {
+        live();
+        await blobs.delete(name, at);
+      },
+    },
 
     async quarantine(bytes, why) {
       live();

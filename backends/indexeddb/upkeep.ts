@@ -2,6 +2,7 @@
 // nothing of connections.
 import { wrap } from 'idb';
 import type { Bytes, Usage } from '../../src/backend';
+import { blobBytes } from './blobs';
 import { readCheckpoints } from './checkpoints';
 import { bytesOf, commitPartBytes, read, readRecords, type StoreName, under, write } from './records';
 
@@ -25,13 +26,15 @@ export const keepBytes = (db: IDBDatabase, bytes: Bytes, why: string): Promise<s
 
 /** What our records take. */
 export async function countBytes(db: IDBDatabase): Promise<number> {
-  const counted = ['commits', 'last', 'blobs', 'quarantine'] satisfies StoreName[];
-  const tx = read(db, [...counted, 'meta']);
-  const [{ standing }, ...records] = await Promise.all([
+  const counted = ['commits', 'last', 'quarantine'] satisfies StoreName[];
+  const tx = read(db, [...counted, 'blobs', 'meta']);
+  const [{ standing }, inBlobs, ...records] = await Promise.all([
     readCheckpoints(tx),
+    blobBytes(tx),
     ...counted.map((store) => readRecords(tx.objectStore(store), under([]))),
   ]);
   const sizes = [
+    inBlobs,
     ...standing.map(({ size }) => size),
     ...records.flat().map(([, value]) => bytesOf((value as Partial<Quarantined>)?.bytes ?? value).length),
   ];

@@ -7,6 +7,7 @@ import type { Identity } from '../identity/identity';
 import { stampsPerMs } from '../lattice/clock';
 import { encodeIndex } from '../log/checkpoint';
 import { type CheckpointPayload, encodeLine } from '../log/line';
+import type { BlobKeeper } from './blobs';
 import { CheckpointBuilder } from './checkpoint';
 import type { DetachedFork } from './detached';
 import type { Events, FailureInfo } from './events';
@@ -21,6 +22,7 @@ interface State {
   readonly regions: ReadonlyMap<string, RegionState>;
   readonly forks: ReadonlySet<DetachedFork>;
   readonly stamps: { readonly latest: number };
+  readonly blobs: BlobKeeper;
   readonly joiner: { readonly covers: Map<string, readonly [index: number, hash: string]> };
   readonly events: Events;
   readonly sweeper: Sweeper;
@@ -106,7 +108,7 @@ export class Checkpointer {
   }
 
   private async run(): Promise<void> {
-    const { regions, stamps, forks, writer, venue, events, counts } = this.state;
+    const { regions, stamps, forks, writer, venue, events, counts, blobs } = this.state;
     const { backend, clock, crypto, identity } = this.state.options;
     const { exclusive } = backend;
     const began = clock.elapsed();
@@ -131,20 +133,24 @@ export class Checkpointer {
     });
     const standing = this.state.joiner.covers;
     const covers = Object.fromEntries(standing) as CheckpointPayload['covers'];
-    const { logBytes } = this;
+    const { logBytes, source } = this;
+    const collection = blobs.collect();
     async function* lines(): AsyncGenerator<Bytes> {
-      yield* builder.lines();
+      yield* collection?.watch(builder.lines()) ?? builder.lines();
       const payload = { kind: 'checkpoint' as const, venue, writer: writer.id, covers, time, count: builder.chunks };
       yield encodeLine<CheckpointPayload>(crypto, identity, payload, encodeIndex(builder.metas)).bytes;
     }
     let made: StoredCheckpoint | undefined;
     try {
       const vector = Object.fromEntries(Object.entries(covers).map(([id, [index]]) => [id, index]));
-      made = await backend.checkpoint(lines(), vector, this.source?.generation ?? 0);
+      made = await backend.checkpoint(lines(), vector, source?.generation ?? 0);
     } finally {
       // Without one: it failed, or another writer's stands, and ours would be no better.
       if (made) builder.finish();
-      else builder.abandon();
+      else {
+        builder.abandon();
+        blobs.abandon();
+      }
     }
     if (!made) {
       this.dueBytes = this.logBytes + checkpointBytesMin;
@@ -161,14 +167,19 @@ export class Checkpointer {
       for (const [id, [index]] of [...standing]) {
         if (id !== writer.id && covers[id]?.[0] === index) standing.delete(id);
       }
+    await builder.tidy();
     const { chunks, copied } = builder;
+    const collected = await (collection && blobs.finish(collection, source))?.catch((error) => {
+      this.state.failed('blobs', error, undefined); // the checkpoint stands, and the next one collects
+      return 0;
+    });
     events.emit('checkpoint', {
       generation: made.generation,
       bytes: made.size,
       chunks,
       copied,
+      collected: collected ?? 0,
       tookMs: clock.elapsed() - began,
     });
-    await builder.tidy();
   }
 }

@@ -10,6 +10,7 @@ import type { JoinName } from '../lattice/joins';
 import { decodeChunk } from '../log/checkpoint';
 import { encodeEntry, type StoredEntry } from '../log/entries';
 import { Base, Chunk, columnEntry } from './base';
+import { BlobKeeper } from './blobs';
 import { Checkpointer } from './checkpointer';
 import type { DetachedFork } from './detached';
 import { type CommitInfo, Events, type FailureInfo } from './events';
@@ -65,6 +66,7 @@ export class Engine implements Host {
   usage: Usage | undefined;
   private unsavedFlag = false;
   private markedAt = Number.NEGATIVE_INFINITY;
+  readonly blobs = new BlobKeeper(this);
   readonly joiner = new Joiner(this);
   readonly checkpointer = new Checkpointer(this);
 
@@ -125,7 +127,8 @@ export class Engine implements Host {
       venue: this.venue,
       heads,
       broken: (name, key, error) => this.broken(name, key, error),
-      durable: (info) => {
+      durable: (info, bytes) => {
+        this.blobs.saw(bytes);
         this.counts.sweeps++;
         this.checkpointer.logged(info.bytes);
         joiner.cover(info.writer, info.index, info.hash);

@@ -20,7 +20,7 @@ export interface SweepInfo extends CommitInfo {
 export interface FailureInfo {
   /** The backend's name for the store. */
   target: string;
-  reason: 'sweep' | 'flush' | 'checkpoint' | 'quarantine' | 'remote' | 'journal';
+  reason: 'sweep' | 'flush' | 'checkpoint' | 'quarantine' | 'remote' | 'journal' | 'blobs';
   error: Error;
   /** The error's stable code, or the system's (ENOSPC, ...). */
   code: string;
@@ -38,6 +38,8 @@ export interface CheckpointInfo {
   chunks: number;
   /** Chunks that nothing had changed. */
   copied: number;
+  /** Blobs that nothing named any more, removed. */
+  collected: number;
   tookMs: number;
 }
 

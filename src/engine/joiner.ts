@@ -11,6 +11,7 @@ import { decodeChunk } from '../log/checkpoint';
 import { decodeBody, decodeEntry } from '../log/entries';
 import { parseLine, verifyLine } from '../log/line';
 import { columnEntry } from './base';
+import type { BlobKeeper } from './blobs';
 import type { Events, FailureInfo } from './events';
 import type { Host } from './host';
 import type { Journal } from './journal';
@@ -48,6 +49,7 @@ interface State extends Pick<Host, 'stamps' | 'hide'> {
   };
   readonly events: Events;
   readonly writer: Writer;
+  readonly blobs: BlobKeeper;
   readonly venue: string;
   readonly closed: boolean;
   readonly away: boolean;
@@ -213,6 +215,7 @@ export class Joiner {
       if (region.transient) continue;
       for (const bytes of chunks[r]!) {
         if (!bytes) continue;
+        this.state.blobs.saw(bytes);
         const columns = decodeChunk(bytes, version);
         const changed = columns.keys.filter((_, at) => region.merge(columnEntry(columns, at), 'remote'));
         region.publish(changed, 'remote');
@@ -291,6 +294,7 @@ export class Joiner {
     const { options, stamps } = this.state;
     const { report, backend } = options;
     stamps.observe(time);
+    this.state.blobs.saw(line.body);
     let changed = 0;
     try {
       for (const group of decodeBody(line.body)) {

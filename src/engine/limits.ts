@@ -35,6 +35,10 @@ export const logsMax = 100;
 export const holeMs = 24 * 3600 * 1000;
 /** From this size on an asynchronous digest gains more than its turn costs. */
 export const digestBytesMin = 16 * 1024;
+/** A blob is hashed and handed on in pieces of this size: about 7 ms each where SHA-256 is slowest. */
+export const blobPieceBytes = 1024 * 1024;
+/** Where others write, too, a blob that nothing names is kept for so long after it was put: a page may be frozen before it writes the name. */
+export const blobGraceMs = 24 * 3600 * 1000;
 /** How often what is remembered outside the store is brought up to date while sweeps go on. */
 export const markMs = 1000;
 /** Characters of localStorage that the journal of a venue may take, all tabs together: of about 5 Mi that an origin has. */

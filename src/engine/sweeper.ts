@@ -5,8 +5,10 @@ import type { Clock } from '../base/seams';
 
 export interface SweeperOptions {
   clock: Clock;
-  /** From the first request to the write. */
+  /** From the first request to the write; with maxWaitMs from the last one. */
   delayMs: number;
+  /** Each request puts the write off, but no further than this after the first. At least delayMs. */
+  maxWaitMs?: number;
   /** Pauses between retries start at delayMs, or this, and double. */
   retryMsMin: number;
   retryMsMax: number;
@@ -33,6 +35,9 @@ export class Sweeper {
   private running: Promise<void> | undefined;
   /** Requested while running, or since the last write. */
   private wanted = false;
+  /** In the clock's elapsed ms: when the write is due at the latest, and when it is as requests stand. */
+  private latest = 0;
+  private due = 0;
   private waiters: Waiter[] = [];
   /** Those that the present write serves. */
   private served: Waiter[] = [];
@@ -42,11 +47,17 @@ export class Sweeper {
 
   constructor(private readonly options: SweeperOptions) {}
 
-  /** Something changed: it will be written within delayMs. Cheap; called for every change. */
+  /** Something changed: it will be written within delayMs, or maxWaitMs. Cheap; called for every change. */
   request(): void {
+    const { clock, delayMs, maxWaitMs } = this.options;
+    if (maxWaitMs !== undefined) {
+      const now = clock.elapsed();
+      if (!this.wanted) this.latest = now + maxWaitMs;
+      this.due = Math.min(now + delayMs, this.latest);
+    }
     if (this.wanted) return;
     this.wanted = true;
-    if (!this.running && this.timer === undefined) this.arm(this.options.delayMs);
+    if (!this.running && this.timer === undefined) this.arm(delayMs);
   }
 
   /**
@@ -95,9 +106,13 @@ export class Sweeper {
 
   private arm(ms: number): void {
     if (this.stopped) return;
-    this.timer = this.options.clock.setTimeout(() => {
+    const { clock } = this.options;
+    this.timer = clock.setTimeout(() => {
       this.timer = undefined;
-      this.start();
+      // Moving the timer at each request would cost more than the request.
+      const restMs = this.due - clock.elapsed();
+      if (restMs > 0) this.arm(restMs);
+      else this.start();
     }, ms);
   }
 

@@ -44,7 +44,7 @@ export interface WriterOptions {
   /** An entry cannot be encoded: its value was changed after it was set. */
   broken(region: string, key: string, error: Error): void;
   /** A commit is durable. */
-  durable(info: SweepInfo): void;
+  durable(info: SweepInfo, line: Bytes): void;
   journal: Journal | undefined;
   isCritical(region: string): boolean;
 }
@@ -216,11 +216,11 @@ export class Writer {
   }
 
   private settle(): void {
-    const { info } = this.commits.shift()!;
+    const { info, bytes } = this.commits.shift()!;
     this.options.journal?.settled(info);
     this.options.fork.settle();
     info.tookMs = this.options.clock.elapsed() - info.tookMs;
     this.root = { writer: info.writer, index: info.index, hash: info.hash, time: info.time };
-    this.options.durable(info);
+    this.options.durable(info, bytes);
   }
 }

@@ -6,7 +6,7 @@ const fs = 'backends/fs/index.ts';
 export const checkpoints: readonly Sabotage[] = [
   one(
     'a checkpoint is not synced',
-    'backends/fs/checkpoints.ts',
+    'backends/fs/large.ts',
     "    await attempt('sync', path, disk.fsync(file));\n",
     '',
     worlds,
@@ -20,7 +20,7 @@ export const checkpoints: readonly Sabotage[] = [
   ),
   one(
     'a checkpoint is synced after it was renamed',
-    'backends/fs/checkpoints.ts',
+    'backends/fs/large.ts',
     "    await attempt('sync', path, disk.fsync(file));\n",
     "    await disk.rename(path, path.slice(0, -'.tmp'.length));\n    await disk.fsync(file);\n    await disk.rename(path.slice(0, -'.tmp'.length), path);\n",
     worlds,

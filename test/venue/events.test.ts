@@ -100,8 +100,8 @@ describe('events', () => {
     venue.region('s').set('other', 1);
     await venue.checkpoint();
     expect(told.filter(([name]) => name === 'checkpoint').map(([, event]) => event)).toEqual([
-      { generation: 1, bytes: expect.any(Number), chunks: 1, copied: 0, tookMs: 0 },
-      { generation: 2, bytes: expect.any(Number), chunks: 2, copied: 1, tookMs: 0 },
+      { generation: 1, bytes: expect.any(Number), chunks: 1, copied: 0, collected: 0, tookMs: 0 },
+      { generation: 2, bytes: expect.any(Number), chunks: 2, copied: 1, collected: 0, tookMs: 0 },
     ]);
     expect(venue.health().checkpoints).toBe(2);
   });

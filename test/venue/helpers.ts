@@ -100,6 +100,7 @@ export function unruly(inner: Backend): Unruly {
     },
     checkpoint: (lines, covers, replaces) => via('checkpoint', () => inner.checkpoint(slowly(lines), covers, replaces)),
     quarantine: (bytes, why) => via('quarantine', () => inner.quarantine(bytes, why)),
+    ...(inner.blobs && { blobs: { ...inner.blobs } }),
     usage: () => via('usage', () => inner.usage()),
     close: () => via('close', () => inner.close()),
     onAppend(listener) {

@@ -1,5 +1,5 @@
-// Writes a checkpoint's bytes to its temporary file, gently: appends go on beside it. Knows neither generations nor locks;
-// to make the file stand is index.ts's business.
+// Writes what may be large, a checkpoint or a blob, to its temporary file, gently: appends go on beside it. To make the file stand is the
+// business of whoever asked for it.
 import type { Bytes } from '../../src/backend';
 import type { Disk } from './disk';
 import { attempt, closeQuietly, removeQuietly, writeAll } from './files';
@@ -10,12 +10,12 @@ const writeBytes = 1024 * 1024;
 const syncEveryBytes = 4 * 1024 * 1024;
 
 /**
- * Writes all of `lines` to `path`, a new file, and makes the bytes (not the name) durable. On failure the file is gone.
+ * Writes all of `pieces` to `path`, a new file, and makes the bytes (not the name) durable. On failure the file is gone.
  * @returns its size.
  */
-export async function writeCheckpoint(disk: Disk, path: string, lines: AsyncIterable<Bytes>): Promise<number> {
+export async function writeLarge(disk: Disk, path: string, pieces: AsyncIterable<Bytes>): Promise<number> {
   const file = await attempt('create', path, disk.open(path, 'wx'));
-  const slab: Bytes = new Uint8Array(writeBytes);
+  const slab = Buffer.allocUnsafeSlow(writeBytes) as Bytes; // most of it is never touched for what is small
   let filled = 0;
   let size = 0;
   let unsynced = 0;
@@ -31,7 +31,7 @@ export async function writeCheckpoint(disk: Disk, path: string, lines: AsyncIter
   }
 
   try {
-    for await (const piece of lines) {
+    for await (const piece of pieces) {
       for (let at = 0; at < piece.length; ) {
         const part = piece.subarray(at, at + slab.length - filled);
         slab.set(part, filled);
