@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { publicKeyOf } from '../identity/did';
 import { backup } from './commands/backup';
 import { compact } from './commands/compact';
+import { diagnostics } from './commands/diagnostics';
 import { exportStore } from './commands/export';
 import { importFile } from './commands/import';
 import { inspect } from './commands/inspect';
@@ -39,8 +40,9 @@ Examples:
   tidemark backup ./data/venue.etch ./backup/venue-monday.etch
   tidemark restore ./backup/venue-monday.etch ./data/venue.etch --force
   tidemark export ./data/venue.etch --jsonl | gzip > venue.jsonl.gz
+  tidemark diagnostics ./data/venue.etch --out packet.json
 
-status, verify, inspect, log, export and backup change nothing, take no lock and need no key: they can be used while a program has the store
+status, verify, inspect, log, export, diagnostics and backup change nothing, take no lock and need no key: they can be used while a program has the store
 open. compact and import open it themselves, with its key.
 
 Exit codes: 0 done, 1 damage was found or the command was refused or failed, 2 wrong arguments.
@@ -152,6 +154,12 @@ command<[string, string]>(
 command<[string]>('compact <store>', 'fold the logs into a checkpoint; takes the lock', (progress, trusted, _, store) =>
   compact(store, trusted, progress),
 );
+
+command<[string]>(
+  'diagnostics <store>',
+  'print one packet of JSON for whoever is to help: files, what an opening and verify find; no keys, no values',
+  (progress, trusted, { out }: { out?: string }, store) => diagnostics(store, trusted, { out }, progress),
+).option('--out <file>', 'write to a file');
 
 command<[string]>(
   'export <store>',

@@ -63,7 +63,7 @@ export function healthHandler(
   const answer = ({ method, url }: Request): Answer => {
     const path = pathOf(url);
     const route = paths.includes(path) && routes[path];
-    if (!route) return refuse(404, 'not_found', `nothing is here; there is ${paths.join(', ')}`, {}, { paths });
+    if (!route) return refuse(404, 'not_found', `nothing is here; there is ${paths.join(', ')}`);
     if (method !== 'GET' && method !== 'HEAD') {
       const message = 'this is only read: GET or HEAD';
       return refuse(405, 'method_not_allowed', message, { allow: 'GET, HEAD' }, { allow: ['GET', 'HEAD'] });

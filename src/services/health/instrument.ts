@@ -28,7 +28,7 @@ export function instrument(venue: Venue, meter: Meter): () => void {
   const seen = recorderOf(venue);
   const attributes = { 'tidemark.venue': venue.health().venue };
   const status = meter.createObservableGauge('tidemark.status', { description: statusHelp, unit: '{status}' }) as never;
-  const observed = metrics.map(({ name, kind, unit, help, read }) => {
+  const observed = metrics.map(([kind, name, unit, help, read]) => {
     const options = { description: help, unit };
     const full = `tidemark.${name}`;
     const made =

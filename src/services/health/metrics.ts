@@ -6,53 +6,57 @@ import { capabilitiesOf } from './redacted';
 
 type Health = ReturnType<Venue['health']>;
 
-interface Metric {
-  /** After `tidemark.`. */
-  readonly name: string;
-  readonly kind: 'gauge' | 'counter';
-  /** Seconds, bytes, or what is counted. */
-  readonly unit: 's' | 'By' | `{${string}}`;
-  readonly help: string;
-  /** Undefined where the platform does not say. */
-  readonly read: (health: Health, seen: Recorder) => number | undefined;
-}
-
-const metric = (
-  kind: Metric['kind'],
+/** Names stand after `tidemark.`; units are seconds, bytes, or what is counted. What is undefined the platform does not say. */
+type Metric = [
+  kind: 'gauge' | 'counter',
   name: string,
-  unit: Metric['unit'],
+  unit: 's' | 'By' | `{${string}}`,
   help: string,
-  read: Metric['read'],
-): Metric => ({
-  name,
-  kind,
-  unit,
-  help,
-  read,
-});
+  read: (health: Health, seen: Recorder) => number | undefined,
+];
 
 export const metrics: readonly Metric[] = [
-  metric('gauge', 'unsaved.entries', '{entry}', 'Entries written and not durable yet.', (h) => h.unsaved.entries),
-  metric('gauge', 'unsaved.age', 's', 'Age of the oldest of them.', (h) => h.unsaved.oldestMs / 1000),
-  metric('counter', 'sweeps', '{sweep}', 'Commits that became durable.', (h) => h.sweeps),
-  metric('counter', 'sweep.entries', '{entry}', 'Entries in them.', (_, seen) => seen.swept.entries),
-  metric('counter', 'sweep.size', 'By', 'Bytes of them.', (_, seen) => seen.swept.bytes),
-  metric('counter', 'joined.entries', '{entry}', 'Entries heard of from other writers.', (_, seen) => seen.joined),
-  metric('counter', 'failures', '{failure}', 'Writes that failed.', (h) => h.failures),
-  metric('counter', 'checkpoints', '{checkpoint}', 'Checkpoints made.', (h) => h.checkpoints),
-  metric('gauge', 'store.size', 'By', 'What the store takes.', (h) => h.usage?.bytes),
-  metric('gauge', 'store.quota', 'By', 'What it may take in all.', (h) => h.usage?.quota),
-  metric('gauge', 'journal.size', 'By', 'What the journal takes.', (h) => only(h, h.journal.bytes)),
-  metric('gauge', 'journal.unfit', '{entry}', 'Unsaved entries that do not fit in it.', (h) =>
-    only(h, h.journal.unfit),
-  ),
-  metric('gauge', 'hidden.entries', '{entry}', 'Entries kept but not shown.', (h) => h.recovery.quarantined.length),
-  metric('gauge', 'recovery.damage', '{place}', 'Damaged places found at opening.', (h) => h.recovery.damage.length),
-  metric('gauge', 'recovery.torn', 'By', 'Bytes that a crash had left unfinished.', (h) => h.recovery.tornBytes),
-  metric('gauge', 'recovery.lost', '{store}', '1 if the store was gone or had gone back.', (h) =>
-    Number(h.recovery.evicted || h.recovery.rolledBack),
-  ),
-  metric('gauge', 'recovery.duration', 's', 'What opening took.', (h) => h.recovery.tookMs / 1000),
+  ['gauge', 'unsaved.entries', '{entry}', 'Entries written and not durable yet.', (h) => h.unsaved.entries],
+  ['gauge', 'unsaved.age', 's', 'Age of the oldest entry that is not durable yet.', (h) => h.unsaved.oldestMs / 1000],
+  ['counter', 'sweeps', '{sweep}', 'Commits that became durable.', (h) => h.sweeps],
+  [
+    'counter',
+    'sweep.entries',
+    '{entry}',
+    'Entries in commits that became durable.',
+    (_, seen) => seen.total('sweep.entries'),
+  ],
+  ['counter', 'sweep.size', 'By', 'Bytes of commits that became durable.', (_, seen) => seen.total('sweep.bytes')],
+  [
+    'counter',
+    'joined.entries',
+    '{entry}',
+    'Entries heard of from other writers.',
+    (_, seen) => seen.total('joined.entries'),
+  ],
+  ['counter', 'failures', '{failure}', 'Writes that failed.', (h) => h.failures],
+  ['counter', 'checkpoints', '{checkpoint}', 'Checkpoints made.', (h) => h.checkpoints],
+  ['gauge', 'store.size', 'By', 'Bytes that the store takes.', (h) => h.usage?.bytes],
+  ['gauge', 'store.quota', 'By', 'Bytes that the store may take.', (h) => h.usage?.quota],
+  ['gauge', 'journal.size', 'By', 'Bytes that the journal takes.', (h) => only(h, h.journal.bytes)],
+  [
+    'gauge',
+    'journal.unfit',
+    '{entry}',
+    'Unsaved entries that do not fit into the journal.',
+    (h) => only(h, h.journal.unfit),
+  ],
+  ['gauge', 'hidden.entries', '{entry}', 'Entries kept but not shown.', (h) => h.recovery.quarantined.length],
+  ['gauge', 'recovery.damage', '{place}', 'Damaged places found at opening.', (h) => h.recovery.damage.length],
+  ['gauge', 'recovery.torn', 'By', 'Bytes that a crash had left unfinished.', (h) => h.recovery.tornBytes],
+  [
+    'gauge',
+    'recovery.lost',
+    '{store}',
+    '1 if the store was gone or had gone back.',
+    (h) => Number(h.recovery.evicted || h.recovery.rolledBack),
+  ],
+  ['gauge', 'recovery.duration', 's', 'Time that opening took.', (h) => h.recovery.tookMs / 1000],
 ];
 
 const only = ({ journal }: Health, value: number): number | undefined => (journal.available ? value : undefined);
@@ -77,7 +81,7 @@ export function prometheusText(venue: Venue): string {
   );
   begin('tidemark_status', 'gauge', statusHelp);
   for (const status of statuses) lines.push(`tidemark_status{status="${status}"} ${Number(status === health.status)}`);
-  for (const { name, kind, unit, help, read } of metrics) {
+  for (const [kind, name, unit, help, read] of metrics) {
     const value = read(health, seen);
     if (value === undefined) continue;
     const base = unit === 's' ? '_seconds' : unit === 'By' ? '_bytes' : '';
@@ -86,11 +90,12 @@ export function prometheusText(venue: Venue): string {
     lines.push(`${full} ${value}`);
   }
   for (const what of timed) {
-    const { counts, count, sum } = seen.took[what];
     const name = `tidemark_${what}_duration_seconds`;
+    const count = seen.total(what);
     begin(name, 'histogram', durationHelp);
-    for (const [i, bound] of boundsSeconds.entries()) lines.push(`${name}_bucket{le="${bound}"} ${counts[i]}`);
-    lines.push(`${name}_bucket{le="+Inf"} ${count}`, `${name}_sum ${sum}`, `${name}_count ${count}`);
+    for (const bound of boundsSeconds) lines.push(`${name}_bucket{le="${bound}"} ${seen.total(`${what}<=${bound}`)}`);
+    lines.push(`${name}_bucket{le="+Inf"} ${count}`);
+    lines.push(`${name}_sum ${seen.total(`${what}.tookMs`) / 1000}`, `${name}_count ${count}`);
   }
   return `${lines.join('\n')}\n`;
 }

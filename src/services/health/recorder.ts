@@ -34,19 +34,7 @@ export interface RecordedEvent {
   [fact: string]: string | number | boolean;
 }
 
-/** Of something that takes time: how often it took at most each of `boundsSeconds`, how often in all, and seconds in all. */
-export class Durations {
-  readonly counts = boundsSeconds.map(() => 0);
-  count = 0;
-  sum = 0;
-
-  add(seconds: number): void {
-    this.count++;
-    this.sum += seconds;
-    for (const [i, bound] of boundsSeconds.entries()) if (seconds <= bound) this.counts[i]!++;
-  }
-}
-
+/** Events of what takes time. */
 export const timed = ['sweep', 'flush', 'checkpoint'] as const;
 
 export class Recorder {
@@ -54,22 +42,17 @@ export class Recorder {
   /** Oldest first. */
   readonly events: RecordedEvent[] = [];
   readonly errors: RecordedEvent[] = [];
-  readonly took = { sweep: new Durations(), flush: new Durations(), checkpoint: new Durations() };
-  readonly swept = { entries: 0, bytes: 0 };
-  joined = 0;
+  private readonly totals: Record<string, number> = {};
   private measuring = false;
 
   constructor(private readonly venue: Venue) {
     this.since = this.now();
     for (const name of names) venue.on(name, (event) => this.keep(name, event));
-    for (const name of timed) venue.on(name, ({ tookMs }) => this.took[name].add(tookMs / 1000));
-    venue.on('sweep', ({ entries, bytes }) => {
-      this.swept.entries += entries;
-      this.swept.bytes += bytes;
-    });
-    venue.on('joined', ({ entries }) => {
-      this.joined += entries;
-    });
+  }
+
+  /** How many there were of an event (`sweep`), how much of a number in it (`sweep.bytes`), how many within a bound (`sweep<=0.02`). */
+  total(of: string): number {
+    return this.totals[of] ?? 0;
   }
 
   /** Has the venue look how large its store is, for the next look at health. Is not waited for: the store may hang. */
@@ -88,14 +71,23 @@ export class Recorder {
 
   private keep(event: RecordedEvent['event'], said: object | undefined): void {
     const facts: RecordedEvent = { at: this.now(), event };
+    this.count(event, 1);
     for (const [name, fact] of Object.entries(said ?? {})) {
       if (typeof fact === 'number' || typeof fact === 'boolean') facts[name] = fact;
       else if (typeof fact === 'string' && words.has(name)) facts[name] = plainCode(fact);
+      if (typeof fact !== 'number') continue;
+      this.count(`${event}.${name}`, fact);
+      if (name === 'tookMs')
+        for (const bound of boundsSeconds) if (fact <= bound * 1000) this.count(`${event}<=${bound}`, 1);
     }
     for (const list of event === 'failure' ? [this.events, this.errors] : [this.events]) {
       list.push(facts);
       if (list.length > keptMax) list.shift();
     }
+  }
+
+  private count(what: string, much: number): void {
+    this.totals[what] = this.total(what) + much;
   }
 }
 

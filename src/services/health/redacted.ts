@@ -19,24 +19,20 @@ export const plainText = (text: string): string =>
 /** `fs:/home/ann/venue.etch` without its folders. */
 const plainTarget = (target: string): string => target.replace(/^(\w+:)?.*[\\/]/s, '$1');
 
+/** Only these members, whatever else there is. */
+const pick = <T extends object, K extends keyof T>(from: T, ...names: K[]): Pick<T, K> =>
+  Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
+
 /** A recovery report: instead of the entries that are not shown, how many there are in which region. */
-export function plainRecovery({ quarantined, damage, holes, notes, ...facts }: Health['recovery']) {
-  const { checkpoint, fellBack, entries, commits, tornBytes, evicted, rolledBack, tookMs } = facts;
+export function plainRecovery(report: Health['recovery']) {
   const hidden = new Map<string, number>();
-  for (const { region } of quarantined) hidden.set(region, (hidden.get(region) ?? 0) + 1);
+  for (const { region } of report.quarantined) hidden.set(region, (hidden.get(region) ?? 0) + 1);
   return {
-    checkpoint,
-    fellBack,
-    entries,
-    commits,
-    tornBytes,
-    damage: damage.map(({ where, what, bytes }) => ({ where: plainText(where), what: plainText(what), bytes })),
-    holes: holes.map(({ writer, from, to }) => ({ writer, from, to })),
+    ...pick(report, 'checkpoint', 'fellBack', 'entries', 'commits', 'tornBytes', 'evicted', 'rolledBack', 'tookMs'),
+    damage: report.damage.map(({ where, what, bytes }) => ({ where: plainText(where), what: plainText(what), bytes })),
+    holes: report.holes.map((hole) => pick(hole, 'writer', 'from', 'to')),
     quarantined: [...hidden].map(([region, entries]) => ({ region, entries })),
-    evicted,
-    rolledBack,
-    notes: notes.map(plainText),
-    tookMs,
+    notes: report.notes.map(plainText),
   };
 }
 
@@ -66,37 +62,23 @@ export function capabilitiesOf({ versions, lock, capabilities, journal }: Health
 export type HealthView = ReturnType<typeof viewOf>;
 
 export function viewOf(health: Health) {
-  const { status, target, venue, did, writer, unsaved, root, sweeps, failures, checkpoints, lastFailure } = health;
-  const { lock, usage, journal, recovery } = health;
+  const { target, root, lastFailure, usage, recovery } = health;
   const damage = new Set(recovery.damage.map(({ where, what }) => `${where}: ${what}`));
   const reasons = health.reasons.filter((reason) => !damage.has(reason)).map(plainText);
   if (damage.size > 0) reasons.push(`${recovery.damage.length} places are damaged, see recovery.damage`);
-  const { apiVersion, versions, features } = capabilitiesOf(health);
   return {
-    apiVersion,
-    status,
+    ...pick(capabilitiesOf(health), 'apiVersion', 'versions', 'features'),
+    ...pick(health, 'status', 'venue', 'did', 'writer', 'sweeps', 'failures', 'checkpoints', 'lock'),
     reasons,
     target: plainTarget(target),
-    venue,
-    did,
-    writer,
-    unsaved: { entries: unsaved.entries, oldestMs: unsaved.oldestMs, regions: [...unsaved.regions] },
-    root: root && { writer: root.writer, index: root.index, hash: root.hash, time: root.time },
-    sweeps,
-    failures,
-    checkpoints,
+    unsaved: pick(health.unsaved, 'entries', 'oldestMs', 'regions'),
+    root: root && pick(root, 'writer', 'index', 'hash', 'time'),
     lastFailure: lastFailure && {
-      reason: lastFailure.reason,
+      ...pick(lastFailure, 'reason', 'newerPending', 'unsaved', 'retryInMs'),
       code: plainCode(lastFailure.code),
-      newerPending: lastFailure.newerPending,
-      unsaved: lastFailure.unsaved,
-      retryInMs: lastFailure.retryInMs,
     },
-    lock,
-    usage: usage && { bytes: usage.bytes, quota: usage.quota, persisted: usage.persisted },
-    journal: { available: journal.available, bytes: journal.bytes, unfit: journal.unfit },
+    usage: usage && pick(usage, 'bytes', 'quota', 'persisted'),
+    journal: pick(health.journal, 'available', 'bytes', 'unfit'),
     recovery: plainRecovery(recovery),
-    versions,
-    features,
   };
 }

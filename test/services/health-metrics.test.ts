@@ -1,0 +1,321 @@
+// Metrics of a venue: as Prometheus' text, read by a parser that is not ours, and through OpenTelemetry's own SDK. Both are to say the same.
+import { createRequire } from 'node:module';
+import { AggregationTemporality, DataPointType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { describe, expect, it } from 'vitest';
+import { memoryStore } from '../../backends/memory';
+import { healthHandler, instrument } from '../../src/services/health';
+import type { Venue } from '../../src/venue';
+import { diskError, type Opened, openIn, settle } from '../venue/helpers';
+import { newOrigin, openTab } from '../venue/pages';
+
+interface Family {
+  name: string;
+  help: string;
+  type: 'GAUGE' | 'COUNTER' | 'HISTOGRAM';
+  metrics: {
+    value?: string;
+    labels?: Record<string, string>;
+    buckets?: Record<string, string>;
+    count?: string;
+    sum?: string;
+  }[];
+}
+
+/** It comes without types. */
+const parse = createRequire(import.meta.url)('parse-prometheus-text-format') as (text: string) => Family[];
+
+const scraper = (venue: Venue) => {
+  const handler = healthHandler(venue);
+  return async () => {
+    const response = await handler(new Request('http://127.0.0.1/metrics'));
+    const text = await response.text();
+    const families = new Map(parse(text).map((family) => [family.name, family]));
+    const value = (name: string) => {
+      const found = families.get(name)?.metrics[0]?.value;
+      return found === undefined ? undefined : Number(found);
+    };
+    return { response, text, families, value };
+  };
+};
+
+/** Two sweeps, one of them after a failure; a flush, a checkpoint. */
+async function work({ venue, backend, clock }: Opened): Promise<void> {
+  venue.region('r').set('a', 'x'.repeat(100));
+  venue.region('r').set('b', 1);
+  await venue.flush();
+  await venue.checkpoint();
+  backend.instead.append = async () => {
+    throw diskError('EIO');
+  };
+  venue.region('r').set('c', 1);
+  await clock.advance(100);
+  backend.instead = {};
+  await clock.advance(1000);
+  await settle();
+}
+
+describe('/metrics', () => {
+  it('is text in the exposition format 0.0.4, with help and a type for each metric', async () => {
+    const opened = await openIn();
+    const scrape = scraper(opened.venue);
+    await work(opened);
+    const { response, text, families } = await scrape();
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(text.endsWith('\n')).toBe(true);
+    expect(families.size).toBeGreaterThan(15);
+    for (const { name, help, type } of families.values()) {
+      expect(name).toMatch(/^tidemark_[a-z_]+$/);
+      expect(help.length).toBeGreaterThan(10);
+      expect(['GAUGE', 'COUNTER', 'HISTOGRAM']).toContain(type);
+      expect(name.endsWith('_total')).toBe(type === 'COUNTER');
+    }
+    // Each family once: its help, its type, its samples, in this order.
+    const heads = text.split('\n').filter((line) => line.startsWith('#'));
+    expect(heads).toEqual(
+      [...families.values()].flatMap(({ name, help, type }) => [
+        `# HELP ${name} ${help}`,
+        `# TYPE ${name} ${type.toLowerCase()}`,
+      ]),
+    );
+    for (const line of text.trimEnd().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? (\d+(\.\d+)?)$)/);
+  });
+
+  it('counts sweeps, failures, checkpoints, entries and bytes', async () => {
+    const opened = await openIn();
+    const scrape = scraper(opened.venue);
+    const before = await scrape();
+    expect(before.value('tidemark_sweeps_total')).toBe(0);
+    await work(opened);
+    const { value } = await scrape();
+    const lines = opened.backend.appends.filter(({ line }, i, all) => all.findIndex((a) => a.line === line) === i);
+    expect([
+      value('tidemark_sweeps_total'),
+      value('tidemark_failures_total'),
+      value('tidemark_checkpoints_total'),
+      value('tidemark_sweep_entries_total'),
+      value('tidemark_sweep_size_bytes_total'),
+    ]).toEqual([2, 1, 1, 3, lines.reduce((sum, { line }) => sum + line.length, 0)]);
+  });
+
+  it('measures what is unsaved in entries and seconds', async () => {
+    const { venue, clock } = await openIn({}, { sweepMs: 5000 });
+    const scrape = scraper(venue);
+    venue.region('r').set('a', 1);
+    await clock.advance(1500);
+    venue.region('r').set('b', 1);
+    const { value } = await scrape();
+    expect([value('tidemark_unsaved_entries'), value('tidemark_unsaved_age_seconds')]).toEqual([2, 1.5]);
+  });
+
+  it('has one status at a time', async () => {
+    const { venue, backend, clock } = await openIn();
+    const scrape = scraper(venue);
+    const statuses = async () => {
+      const { metrics } = (await scrape()).families.get('tidemark_status')!;
+      return Object.fromEntries(metrics.map(({ labels, value }) => [labels!.status, Number(value)]));
+    };
+    expect(await statuses()).toEqual({ ok: 1, degraded: 0, failing: 0, closed: 0 });
+    backend.instead.append = async () => {
+      throw diskError('EIO');
+    };
+    venue.region('r').set('a', 1);
+    await clock.advance(100);
+    expect(await statuses()).toEqual({ ok: 0, degraded: 0, failing: 1, closed: 0 });
+  });
+
+  it('says once what it is', async () => {
+    const { venue } = await openIn({ exclusive: true });
+    const { families } = await scraper(venue)();
+    expect(families.get('tidemark_info')?.metrics).toEqual([
+      {
+        value: '1',
+        labels: { version: '0.1.0', format: '1', api: '1', store: 'exclusive', venue: venue.health().venue },
+      },
+    ]);
+  });
+
+  it('has histograms of what sweeps, flushes and checkpoints took', async () => {
+    const { venue, backend, clock } = await openIn();
+    const scrape = scraper(venue);
+    for (const ms of [0, 3, 300, 20_000]) {
+      backend.instead.append = async (pass) => {
+        await new Promise<void>((resolve) => clock.process().setTimeout(resolve, ms));
+        return pass();
+      };
+      venue.region('r').set('a', ms);
+      await clock.runUntil(venue.flush());
+    }
+    const { families } = await scrape();
+    const { buckets, count, sum } = families.get('tidemark_sweep_duration_seconds')!.metrics[0]!;
+    expect([buckets, count, Number(sum)]).toEqual([
+      { '0.001': '1', '0.005': '2', '0.02': '2', '0.1': '2', '0.5': '3', '2': '3', '5': '3', '+Inf': '4' },
+      '4',
+      20.303,
+    ]);
+    expect(families.get('tidemark_flush_duration_seconds')!.metrics[0]).toMatchObject({ count: '4' });
+    expect(families.get('tidemark_checkpoint_duration_seconds')!.metrics[0]).toMatchObject({ count: '0', sum: '0' });
+  });
+
+  it('knows the size of the store as of the scrape before, and leaves out what nobody knows', async () => {
+    const { venue, store } = await openIn();
+    const scrape = scraper(venue);
+    await settle();
+    venue.region('r').set('a', 'x'.repeat(5000));
+    await venue.flush();
+    await scrape();
+    await settle();
+    const { value, text } = await scrape();
+    expect(value('tidemark_store_size_bytes')).toBe((await venue.usage()).bytes);
+    expect(value('tidemark_store_size_bytes')).toBeGreaterThan(5000);
+    expect(store).toBeDefined();
+    expect(text).not.toMatch(/quota|journal|NaN|undefined/);
+  });
+
+  it('goes on when the store cannot be asked how large it is', async () => {
+    const { venue, backend } = await openIn();
+    const scrape = scraper(venue);
+    await settle();
+    backend.instead.usage = async () => {
+      throw diskError('EIO');
+    };
+    for (let i = 0; i < 3; i++) {
+      expect((await scrape()).response.status).toBe(200);
+      await settle();
+    }
+    expect(backend.calls.filter((call) => call === 'usage')).toHaveLength(4);
+  });
+
+  it('tells of the journal where there is one, and of what other tabs wrote', async () => {
+    const origin = newOrigin();
+    const [one, two] = [await openTab(origin), await openTab(origin)];
+    const scrape = scraper(one.venue);
+    two.venue.region('r').set('a', 1);
+    two.venue.region('r').set('b', 1);
+    await origin.clock.runUntil(two.venue.flush());
+    await settle();
+    const { value } = await scrape();
+    expect(one.venue.region('r').get('b')).toBe(1);
+    expect([value('tidemark_joined_entries_total'), value('tidemark_journal_unfit')]).toEqual([2, 0]);
+    expect(value('tidemark_journal_size_bytes')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('tells what opening found', async () => {
+    const store = memoryStore();
+    const first = await openIn({ store });
+    first.venue.region('n').set('a', 1);
+    await first.venue.flush();
+    first.kill();
+    const { venue } = await openIn({ store, clock: first.clock });
+    const refuse = { version: 1 as const, vendor: 'test', validate: () => ({ issues: [{ message: 'no' }] }) };
+    venue.region('n', { validate: { '~standard': refuse } });
+    const { value } = await scraper(venue)();
+    expect([
+      value('tidemark_hidden_entries'),
+      value('tidemark_recovery_damage'),
+      value('tidemark_recovery_torn_bytes'),
+      value('tidemark_recovery_lost'),
+    ]).toEqual([1, 0, 0, 0]);
+    expect(value('tidemark_recovery_duration_seconds')).toBeGreaterThanOrEqual(0);
+  });
+});
+
+class Reader extends MetricReader {
+  constructor() {
+    super({ aggregationTemporalitySelector: () => AggregationTemporality.CUMULATIVE });
+  }
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+describe('OpenTelemetry', () => {
+  const begin = (venue: Venue) => {
+    const reader = new Reader();
+    const meter = new MeterProvider({ readers: [reader] }).getMeter('test');
+    const end = instrument(venue, meter);
+    const collect = async () => {
+      const { resourceMetrics, errors } = await reader.collect();
+      expect(errors).toEqual([]);
+      return resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).filter((m) => m.dataPoints.length > 0);
+    };
+    return { end, collect };
+  };
+
+  it('says of a venue what Prometheus is told', async () => {
+    const opened = await openIn();
+    const { collect } = begin(opened.venue);
+    const scrape = scraper(opened.venue);
+    await work(opened);
+    await scrape();
+    await settle(); // the size of the store is known from now on
+    const { families, value } = await scrape();
+    const metrics = await collect();
+    const seen = new Set(['tidemark_info']);
+    for (const { descriptor, dataPoints, dataPointType } of metrics) {
+      const unit = { s: '_seconds', By: '_bytes' }[descriptor.unit] ?? '';
+      const counts = dataPointType === DataPointType.SUM ? '_total' : '';
+      const name = `${descriptor.name.replaceAll('.', '_')}${unit}${counts}`;
+      seen.add(name);
+      const family = families.get(name);
+      expect(family?.help, name).toBe(descriptor.description);
+      const attributes = { 'tidemark.venue': opened.venue.health().venue };
+      if (dataPointType === DataPointType.HISTOGRAM) {
+        const [{ value: histogram, attributes: own } = { value: undefined, attributes: {} }] = dataPoints;
+        const { count, sum, buckets } = family!.metrics[0]!;
+        expect([histogram!.count, histogram!.sum, own]).toEqual([Number(count), Number(sum), attributes]);
+        const bounds = Object.keys(buckets!).filter((bound) => bound !== '+Inf');
+        expect(histogram!.buckets.boundaries).toEqual(bounds.map(Number).sort((a, b) => a - b));
+      } else if (name === 'tidemark_status') {
+        const told = dataPoints.map((point) => [point.attributes['tidemark.status'], point.value]);
+        expect(told).toEqual(family!.metrics.map(({ labels, value }) => [labels!.status, Number(value)]));
+      } else {
+        expect([name, dataPoints[0]!.value]).toEqual([name, value(name)]);
+        expect(dataPoints[0]!.attributes).toEqual(attributes);
+      }
+    }
+    expect([...families.keys()].filter((name) => !seen.has(name))).toEqual([]);
+  });
+
+  it('is told of two venues apart', async () => {
+    const [one, two] = [await openIn(), await openIn()];
+    const reader = new Reader();
+    const meter = new MeterProvider({ readers: [reader] }).getMeter('test');
+    instrument(one.venue, meter);
+    instrument(two.venue, meter);
+    await work(two);
+    const { resourceMetrics } = await reader.collect();
+    const sweeps = resourceMetrics.scopeMetrics[0]!.metrics.find(({ descriptor }) =>
+      descriptor.name.endsWith('sweeps'),
+    );
+    expect(sweeps!.dataPoints.map(({ value, attributes }) => [attributes['tidemark.venue'], value])).toEqual([
+      [one.venue.health().venue, 0],
+      [two.venue.health().venue, 2],
+    ]);
+  });
+
+  it('reports a closed venue as closed', async () => {
+    const { venue, clock } = await openIn();
+    const { collect } = begin(venue);
+    await clock.runUntil(venue.close());
+    const status = (await collect()).find(({ descriptor }) => descriptor.name === 'tidemark.status')!;
+    expect(status.dataPoints.find(({ value }) => value === 1)!.attributes['tidemark.status']).toBe('closed');
+  });
+
+  it('is told nothing more once it is ended', async () => {
+    const opened = await openIn();
+    const { collect, end } = begin(opened.venue);
+    await work(opened);
+    const values = async () => {
+      const pairs = (await collect()).map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints[0]!.value]);
+      return Object.fromEntries(pairs) as Record<string, { count: number }>;
+    };
+    await values();
+    await settle();
+    const before = await values();
+    expect(before).toMatchObject({ 'tidemark.sweeps': 2, 'tidemark.sweep.duration': { count: 2 } });
+    end();
+    await work(opened);
+    expect(await values()).toEqual(before);
+    end();
+  });
+});
