@@ -1,7 +1,6 @@
 // Snapshots as records of a database of their own: each in parts that no engine loses as the page goes, all of them in one transaction that reads
 // nothing. Knows nothing of requests and retries, and nothing of a venue's database.
-import type { Bytes } from '../../src/backend';
-import { concatBytes, TidemarkError } from '../../src/backend';
+import { type Bytes, concatBytes, TidemarkError } from '../../src/backend';
 import { ConnectionLost, within } from './connection';
 import { commitPartBytes, failure, under } from './records';
 
@@ -13,9 +12,8 @@ export interface SnapshotRecordsOptions {
 }
 
 export interface SnapshotRecords {
-  write(key: string, bytes: Bytes): Promise<void>;
   /** Issued in this turn, if there is a connection. */
-  writeNow(key: string, bytes: Bytes): Promise<void>;
+  write(key: string, bytes: Bytes): Promise<void>;
   /** Undefined if there is none. */
   read(key: string): Promise<Bytes | undefined>;
   close(): void;
@@ -49,7 +47,11 @@ export function snapshotRecords(
     if (current === db) current = undefined;
     db.close();
     // What was under way may have happened or not.
-    for (const [reject, of] of underWay) if (of === db) reject(new ConnectionLost('the connection was lost'));
+    for (const [reject, of] of underWay) {
+      if (of !== db) continue;
+      underWay.delete(reject);
+      reject(new ConnectionLost('the connection was lost'));
+    }
   }
 
   async function open(): Promise<IDBDatabase> {
@@ -130,7 +132,6 @@ export function snapshotRecords(
 
   return {
     write,
-    writeNow: write,
     async read(key) {
       let values: unknown[] = [];
       await retried('read', (db) =>

@@ -13,7 +13,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['src/venue.ts'],
   ['src/services/'],
   ['src/index.ts'],
-  ['src/node.ts', 'src/browser.ts', 'src/testing.ts', 'src/cli/'],
+  ['src/node.ts', 'src/browser.ts', 'src/snapshots-node.ts', 'src/snapshots-browser.ts', 'src/testing.ts', 'src/cli/'],
 ];
 const PLATFORM = 'src/platform/';
 const BACKENDS = 'backends/';
@@ -21,10 +21,11 @@ const SEAM = 'src/backend.ts';
 /** What puts the core on a platform: these know the platform and the backends, and nothing knows them. */
 const TOPS = FLOORS.at(-1) ?? [];
 /** Where a clock, a timer or a global of the platform may be used. */
-const ON_A_PLATFORM = [PLATFORM, 'src/lifecycle/', 'src/node.ts', 'src/browser.ts', 'src/cli/'];
+const ON_A_PLATFORM = [PLATFORM, 'src/lifecycle/', ...TOPS.filter((path) => path !== 'src/testing.ts')];
 /** Entries that run in a browser too. */
 const FOR_BROWSERS = [
   'src/browser.ts',
+  'src/snapshots-browser.ts',
   'src/testing.ts',
   'src/backend.ts',
   'backends/memory.ts',
@@ -109,7 +110,7 @@ function importBroken(from: string, to: string): string[] {
 
 function nodeBroken(path: string): string[] {
   if (path === `${BACKENDS}memory.ts` || path.startsWith(`${BACKENDS}memory/`)) return [`${path} imports node:`];
-  const may = path.startsWith(BACKENDS) || (isIn(path, ON_A_PLATFORM) && path !== 'src/browser.ts');
+  const may = path.startsWith(BACKENDS) || (isIn(path, ON_A_PLATFORM) && !FOR_BROWSERS.includes(path));
   return may ? [] : [`${path} imports node:`];
 }
 
