@@ -4,7 +4,7 @@ import type { Venue } from '../venue';
 import { recorderOf } from './health/recorder';
 
 export { type DiagnosticsPacket, diagnostics } from './health/diagnostics';
-export { type HealthHandlerOptions, type HttpError, healthHandler } from './health/http';
+export { type HealthHandlerOptions, type HealthRequest, type HttpError, healthHandler } from './health/http';
 export { instrument, type Meter } from './health/instrument';
 export type { RecordedEvent } from './health/recorder';
 export type { Capabilities, HealthView } from './health/redacted';

@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import {
   apiVersion,
   type Capabilities,
+  type HealthRequest,
   type HealthView,
   type HttpError,
   healthHandler,
@@ -264,13 +265,13 @@ describe('hostile requests', () => {
     [{}, 404],
   ])('a url of %.40s that is none is answered with %i', async (url, wanted) => {
     const { venue } = await openIn();
-    const response = await healthHandler(venue)({ method: 'GET', url } as unknown as Request);
+    const response = await healthHandler(venue)({ method: 'GET', url } as HealthRequest);
     expect(response.status).toBe(wanted);
   });
 
   it.each([undefined, null, 1, 'http://127.0.0.1/metrics'])('%s instead of a request throws nothing', async (odd) => {
     const { venue } = await openIn();
-    const response = await healthHandler(venue)(odd as unknown as Request);
+    const response = await healthHandler(venue)(odd as unknown as HealthRequest);
     expect(response.status).toBeGreaterThanOrEqual(404);
     expect(((await response.json()) as HttpError).error.message).toEqual(expect.any(String));
   });

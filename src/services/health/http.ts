@@ -21,6 +21,12 @@ export interface HealthHandlerOptions {
   basePath?: string;
 }
 
+/** A Request; or the IncomingMessage of node:http, whose `url` is what stood in the first line. */
+export interface HealthRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+}
+
 type Answer = [status: number, body: object | string, headers?: Record<string, string>];
 
 const prometheusType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -34,13 +40,13 @@ const refuse = (
 ): Answer => [status, { error: { code, message, ...(details !== undefined && { details }) } }, headers];
 
 /**
- * Serves `GET /api/v1/health` (200, also when degraded; 503 when failing or closed), `/api/v1/capabilities` and `/metrics` (for Prometheus), for Node,
- * Deno, Bun, workers, Hono and service workers. It asks nobody who they are: put your own authentication before it.
+ * A fetch handler that serves `GET /api/v1/health` (200, also when degraded; 503 when failing or closed), `/api/v1/capabilities` and `/metrics` (for
+ * Prometheus), for Node, Deno, Bun, workers, Hono and service workers. It asks nobody who they are: put your own authentication before it.
  */
 export function healthHandler(
   venue: Venue,
   { basePath = '' }: HealthHandlerOptions = {},
-): (request: Request) => Promise<Response> {
+): (request: HealthRequest) => Promise<Response> {
   const seen = recorderOf(venue);
   seen.measure(); // so that the first scrape has it
   const base = `${basePath}/api/v${apiVersion}`;
@@ -60,7 +66,7 @@ export function healthHandler(
   };
   const paths = Object.keys(routes);
 
-  const answer = ({ method, url }: Request): Answer => {
+  const answer = ({ method, url = '' }: HealthRequest): Answer => {
     const path = pathOf(url);
     const route = paths.includes(path) && routes[path];
     if (!route) return refuse(404, 'not_found', `nothing is here; there is ${paths.join(', ')}`);
