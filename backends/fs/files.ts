@@ -92,7 +92,10 @@ export async function replaceFile(disk: Disk, path: string, bytes: Bytes): Promi
   }
 }
 
-/** Makes a folder's name durable, and the names of all folders above it: who made them may have died before he did. */
+/**
+ * What is in a folder is durable once every folder on the way to it is. All of them, each time that it may be new: whoever made one may have died
+ * before he synced it, and that cannot be told afterwards.
+ */
 export async function syncAncestors(disk: Disk, folder: string): Promise<void> {
   for (let at = dirname(folder), below = folder; at !== below; below = at, at = dirname(at)) {
     await disk.syncFolder(at).catch((error) => {

@@ -1,6 +1,6 @@
 // A store as a folder, `venue.etch/`: LOCK, checkpoints, logs, quarantine (docs/FORMAT.md). Composes the parts in this folder and
 // decides in which order they happen. Knows nothing of what a line holds; every system call goes through `disk`.
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type Backend,
   type Bytes,
@@ -11,7 +11,7 @@ import {
 } from '../../src/backend';
 import { openBlobs } from './blobs';
 import type { Disk } from './disk';
-import { attempt, hasCode, ioError, removeQuietly, using } from './files';
+import { attempt, hasCode, removeQuietly, syncAncestors, using } from './files';
 import { writeLarge } from './large';
 import { acquireLock, type Lock } from './lock';
 import { type Logs, openLogs } from './logs';
@@ -307,16 +307,3 @@ const absent = (error: unknown): number => {
   if (hasCode(error, 'ENOENT')) return 0;
   throw error;
 };
-
-/**
- * A new store is durable once every folder on the way to it is. All of them, each time that the store is opened empty: whoever made
- * one may have died before he synced it, and that cannot be told afterwards.
- */
-async function syncAncestors(disk: Disk, folder: string): Promise<void> {
-  for (let at = dirname(folder), below = folder; at !== below; below = at, at = dirname(at)) {
-    await disk.syncFolder(at).catch((error) => {
-      // A folder that we may not read is not one that we made anything in.
-      if (!hasCode(error, 'EACCES', 'EPERM', 'EROFS')) throw ioError('sync', at, error);
-    });
-  }
-}
