@@ -175,10 +175,10 @@ export class BlobKeeper implements Blobs {
         before.scan(slab);
         await turn();
       }
+      // Those that are put again meanwhile go from it.
       for (const [hash, at] of unnamed) {
         // What a fork is about to name cannot be seen; another checkpoint will come.
         if (forks.size > 0 || this.state.closed) break;
-        if (!unnamed.has(hash)) continue; // put again meanwhile
         const removing = this.store.delete(hash, at);
         this.removing.set(hash, removing);
         await removing.finally(() => this.removing.delete(hash));

@@ -7,7 +7,7 @@ import type { BlobRef, BlobSource } from '../../src/engine/blobs';
 import type { FailureInfo } from '../../src/engine/events';
 import type { Venue } from '../../src/node';
 import { SimClock } from '../simulator/clock';
-import { gate, openIn } from './helpers';
+import { gate, openIn, settle } from './helpers';
 
 const dayMs = 24 * 3600 * 1000;
 const bytesOf = (text: string): Bytes => new TextEncoder().encode(text) as Bytes;
@@ -139,6 +139,15 @@ describe('a blob', () => {
     await venue.close();
   });
 
+  it('that has more bytes than were said is an error, too', async () => {
+    const { venue, backend } = await openIn();
+    const { hash } = await putUnder(venue, 'a', 'some text');
+    const { get } = backend.blobs!;
+    Object.assign(backend.blobs!, { get: async (name: string) => ({ ...(await get(name))!, size: 4 }) });
+    await expect(venue.blobs.get(hash)).rejects.toMatchObject({ code: 'damaged' });
+    await venue.close();
+  });
+
   it('needs a backend that has room for it', async () => {
     const { venue, backend } = await openIn();
     Object.assign(backend, { blobs: undefined });
@@ -221,6 +230,47 @@ describe('a blob is kept as long as it is named', () => {
     await venue.close();
   });
 
+  it.each(['never', 'before, too,'])(
+    'when it is stored and not named yet as a checkpoint is made, and was %s there',
+    async (was) => {
+      const { venue, backend } = await openIn({ exclusive: true });
+      if (was !== 'never') await venue.blobs.put(bytesOf('slow'), () => undefined);
+      const { put, list } = backend.blobs!;
+      const [stored, listed] = [gate(), gate()];
+      const { opened, open } = gate();
+      Object.assign(backend.blobs!, {
+        async put(...call: Parameters<typeof put>) {
+          await put(...call);
+          stored.open();
+          await opened;
+        },
+        async list(...call: Parameters<typeof list>) {
+          const found = await list(...call);
+          listed.open();
+          return found;
+        },
+      });
+      let putting: Promise<BlobRef> | undefined;
+      if (was === 'never') {
+        putting = putUnder(venue, 'a', 'slow');
+        await stored.opened;
+      }
+      venue.region('r').set('k', 1);
+      const between = gate();
+      backend.betweenPieces = () => between.opened;
+      const checkpoint = venue.checkpoint();
+      await listed.opened;
+      putting ??= putUnder(venue, 'a', 'slow');
+      await stored.opened;
+      between.open();
+      await checkpoint;
+      open();
+      const { hash } = await putting;
+      expect(await venue.blobs.size(hash)).toBe(4);
+      await venue.close();
+    },
+  );
+
   it('when it is put again in the very moment in which it is removed', async () => {
     const { venue, backend } = await openIn({ exclusive: true });
     const { hash } = await venue.blobs.put(bytesOf('old'), () => undefined);
@@ -237,6 +287,7 @@ describe('a blob is kept as long as it is named', () => {
     const checkpoint = venue.checkpoint();
     await begun.opened;
     const putting = putUnder(venue, 'a', 'old');
+    await settle();
     open();
     await Promise.all([checkpoint, putting]);
     expect(await venue.blobs.size(hash)).toBe(3);
@@ -285,6 +336,45 @@ describe('a blob is kept as long as it is named', () => {
     await venue.close();
   });
 
+  it.each(['at once', 'late'])(
+    'by a fork that is joined while a checkpoint is made, when the blobs are listed %s',
+    async (when) => {
+      const { venue, backend } = await openIn({ exclusive: true });
+      const { hash } = await putUnder(venue, 'a', 'text');
+      const fork = venue.fork();
+      fork.region('files').set('b', fork.region('files').get('a'));
+      venue.region('files').delete('a');
+      for (let i = 0; i < 2; i++) await venue.checkpoint();
+      const { list } = backend.blobs!;
+      const { opened, open } = gate();
+      if (when === 'late')
+        Object.assign(backend.blobs!, {
+          async list(...call: Parameters<typeof list>) {
+            const found = await list(...call);
+            await opened;
+            return found;
+          },
+        });
+      venue.region('r').set('k', 1);
+      let joined = false;
+      const join = () => {
+        if (!joined) fork.sync();
+        joined = true;
+      };
+      if (when === 'at once') backend.betweenPieces = join;
+      const checkpoint = venue.checkpoint();
+      await settle();
+      if (when === 'late') {
+        join();
+        await venue.flush();
+      }
+      open();
+      await checkpoint;
+      expect(await venue.blobs.size(hash)).toBe(4);
+      await venue.close();
+    },
+  );
+
   it('by somebody else, or for a day after it was put, on a store that others write', async () => {
     const world = { store: memoryStore(), clock: new SimClock() };
     const [one, other] = [await openIn(world), await openIn(world)];
@@ -310,9 +400,11 @@ describe('a blob is kept as long as it is named', () => {
     const { hash } = await one.venue.blobs.put(bytesOf('late'), () => undefined);
     await world.clock.advance(dayMs + 1);
     const { opened, open } = gate();
-    other.venue.region('r').set('k', 1);
+    // The chunk in which the name will stand is encoded before.
+    other.venue.region('files').set('0', 1);
     other.backend.betweenPieces = () => opened;
     const checkpoint = other.venue.checkpoint();
+    await settle();
     one.venue.region('files').set('a', { hash });
     await one.venue.flush();
     await expect.poll(() => other.venue.region('files').has('a')).toBe(true);
