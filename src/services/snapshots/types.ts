@@ -78,7 +78,7 @@ export interface SnapshotCloseReport {
   readonly unsaved: readonly { readonly target: string; readonly key: string; readonly reason: string }[];
 }
 
-export interface SnapshotWriter extends AsyncDisposable {
+export interface SnapshotWriter {
   /**
    * Something changed: it will be saved, and tried again until it is. Requests of one key coalesce, and the newest snapshot wins.
    * @throws TidemarkError `closed`, `bad_option`
@@ -94,6 +94,7 @@ export interface SnapshotWriter extends AsyncDisposable {
   state(): SnapshotState;
   /** Saves what is pending, for so long at most (default 5000), and takes nothing more. Never rejects. */
   close(options?: { timeoutMs?: number }): Promise<SnapshotCloseReport>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What the platform's lifecycle calls. */
