@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity';
 import { encodeLine } from '../../src/log/line';
 import { nodeCrypto } from '../../src/platform/node-crypto';
+import { diagnostics } from '../../src/services/health';
 import {
   codeOf,
   fill,
@@ -50,6 +51,7 @@ describe('a packet', () => {
           bytes,
         })),
         quarantine: { files: 0, bytes: 0 },
+        blobs: { files: 0, bytes: 0 },
         bytes,
       },
       recovery: expect.objectContaining({
@@ -111,6 +113,19 @@ describe('a packet', () => {
     }
   });
 
+  it('of a venue that took over from a dead process names the process, and not the host', async () => {
+    const store = freshPath();
+    const live = await liveWriter(store, 'idle');
+    await live.kill();
+    let packet = '';
+    await fill(store, (venue) => {
+      expect(venue.health().recovery.notes.join()).toContain(hostname());
+      packet = JSON.stringify(diagnostics(venue));
+    });
+    expect(packet).toContain(`took over the lock of process ${live.pid}"`);
+    expect(packet).not.toContain(hostname());
+  });
+
   it('is made of a store that a busy process writes', async () => {
     const store = freshPath();
     const live = await liveWriter(store, 'busy');
@@ -127,6 +142,18 @@ describe('a packet', () => {
     expect([ran.code, codeOf(ran), ran.stdout]).toEqual([1, 'not_found', '']);
     const out = await tidemark('diagnostics', store, '--out', join(folder, 'nowhere', 'packet.json'));
     expect([out.code, codeOf(out)]).toEqual([1, 'io']);
+  });
+});
+
+describe('blobs', () => {
+  it('are counted, and not named: their names are hashes of what is in them', async () => {
+    const store = await fill(freshPath(), async (venue) => {
+      for (const text of ['one', 'three'])
+        await venue.blobs.put(new TextEncoder().encode(text), ({ hash }) => venue.region('r').set(text, hash));
+    });
+    const { json } = await tidemarkJson('diagnostics', store);
+    expect(json.listing.blobs).toEqual({ files: 2, bytes: 8 });
+    for (const name of await readdir(join(store, 'blobs'))) expect(JSON.stringify(json)).not.toContain(name);
   });
 });
 

@@ -1,7 +1,7 @@
 // Metrics of a venue: as Prometheus' text, read by a parser that is not ours, and through OpenTelemetry's own SDK. Both are to say the same.
 import { createRequire } from 'node:module';
 import { AggregationTemporality, DataPointType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memoryStore } from '../../backends/memory';
 import { healthHandler, instrument } from '../../src/services/health';
 import type { Venue } from '../../src/venue';
@@ -198,6 +198,14 @@ describe('/metrics', () => {
     expect(one.venue.region('r').get('b')).toBe(1);
     expect([value('tidemark_joined_entries_total'), value('tidemark_journal_unfit')]).toEqual([2, 0]);
     expect(value('tidemark_journal_size_bytes')).toBeGreaterThanOrEqual(0);
+  });
+
+  it.each(['evicted', 'rolledBack'] as const)('tells of a store that was %s', async (how) => {
+    const { venue } = await openIn();
+    const scrape = scraper(venue);
+    const health = venue.health();
+    vi.spyOn(venue, 'health').mockReturnValue({ ...health, recovery: { ...health.recovery, [how]: true } });
+    expect((await scrape()).value('tidemark_recovery_lost')).toBe(1);
   });
 
   it('tells what opening found', async () => {

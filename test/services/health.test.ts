@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
+import { openVenue as openInBrowser } from '../../src/browser';
 import {
   apiVersion,
   type Capabilities,
@@ -14,8 +15,9 @@ import {
   NegotiationError,
   negotiate,
 } from '../../src/services/health';
+import { plainText } from '../../src/services/health/redacted';
 import type { Venue } from '../../src/venue';
-import { diskError, openIn } from '../venue/helpers';
+import { diskError, openIn, rememberingLogger } from '../venue/helpers';
 
 const origin = 'http://127.0.0.1';
 const even = { '~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => evenOnly(value) } };
@@ -91,6 +93,40 @@ describe('GET /api/v1/health', () => {
     expect([status, body.status, body.reasons]).toEqual([200, 'degraded', ['2 entries are kept but not shown']]);
     expect(body.recovery.quarantined).toEqual([{ region: 'numbers', entries: 2 }]);
     expect(JSON.stringify(body)).not.toMatch(/secret|odd/);
+  });
+
+  it('is 200 for one in memory because the browser has no storage, and says so without what the browser said', async () => {
+    const logger = rememberingLogger();
+    const venue = await openInBrowser({ store: 'none here', fallback: 'memory', logger });
+    expect(venue.health().reasons.join()).toMatch(/nothing is kept: .*none here/);
+    const { status, body } = await askHealth(venue);
+    expect([status, body.status, body.reasons]).toEqual([200, 'degraded', ['in memory, nothing is kept']]);
+    await venue.close();
+  });
+
+  it('tells of damage and holes the first 100, and how many there are', async () => {
+    const { venue } = await openIn();
+    const health = venue.health();
+    const damage = Array.from({ length: 500 }, (_, n) => ({
+      where: `log.${n}`,
+      what: 'a line does not verify',
+      bytes: 1,
+    }));
+    const holes = damage.map((_, n) => ({ writer: 'a', from: n, to: n }));
+    const reasons = damage.map(({ where, what }) => `${where}: ${what}`);
+    vi.spyOn(venue, 'health').mockReturnValue({
+      ...health,
+      status: 'degraded',
+      reasons,
+      recovery: { ...health.recovery, damage, holes },
+    });
+    const { body } = await askHealth(venue);
+    expect([body.recovery.damage.length, body.recovery.holes.length, body.reasons]).toEqual([
+      100,
+      100,
+      ['500 places are damaged, see recovery.damage'],
+    ]);
+    expect(body.recovery.damage[7]).toEqual(damage[7]);
   });
 
   it('is 503 while writing fails, with the code and without the message, and 200 once it works', async () => {
@@ -176,6 +212,38 @@ describe('GET /api/v1/capabilities', () => {
     const { capabilities } = venue.health();
     for (const name of ['checkpoint', 'flush', 'fork', 'journal', ...Object.keys(capabilities)])
       expect(documented).toContain(name);
+  });
+});
+
+describe('a sentence of Tidemark', () => {
+  it.each([
+    [
+      "the chunk of region 'a' from key 'it's \"b\"' (3 entries) does not have",
+      "the chunk of region '...' (3 entries) does not have",
+    ],
+    [
+      'its index is not as this version writes it: Unexpected token x in "secret"',
+      'its index is not as this version writes it',
+    ],
+    ['in memory, nothing is kept: IndexedDB database cannot be opened', 'in memory, nothing is kept'],
+    [
+      'took over the lock of process 7 on anns-mac, held since 2026: it has ended without closing',
+      'took over the lock of process 7',
+    ],
+    ['took over the lock of process 7 on anns-mac: it has ended without closing', 'took over the lock of process 7'],
+    [
+      'took over a LOCK that names nobody (unreadable, SHA-256 ab...)',
+      'took over a LOCK that names nobody (unreadable, SHA-256 ab...)',
+    ],
+    [
+      '/home/ann/venue.key is open to other users (mode 644); chmod 600 it',
+      'venue.key is open to other users (mode 644); chmod 600 it',
+    ],
+    ['C:\\Users\\ann\\venue.key is open', 'venue.key is open'],
+    ['signed by did:key:z6Mk, which is not trusted', 'signed by did:key:z6Mk, which is not trusted'],
+    ['commits 2 to 6 are missing', 'commits 2 to 6 are missing'],
+  ])('%s', (said, told) => {
+    expect(plainText(said)).toBe(told);
   });
 });
 
@@ -293,9 +361,9 @@ describe('hostile requests', () => {
 });
 
 describe('a base path', () => {
-  it('stands before all of them', async () => {
+  it.each(['/tidemark', '/tidemark/'])('of %s stands before all of them', async (basePath) => {
     const { venue } = await openIn();
-    const handler = healthHandler(venue, { basePath: '/tidemark' });
+    const handler = healthHandler(venue, { basePath });
     const statusOf = async (path: string) => (await handler(new Request(origin + path))).status;
     for (const path of ['/api/v1/health', '/api/v1/capabilities', '/metrics'])
       expect([await statusOf(`/tidemark${path}`), await statusOf(path)]).toEqual([200, 404]);

@@ -1,8 +1,9 @@
 // tidemark diagnostics: one packet about a store, to be handed to somebody else: its files, what an opening would find, what verify finds. No values, no
 // keys of entries, no messages and no folders but the path that was given. Only looks; a store that is too damaged for one part still has the others.
-import { statfs, writeFile } from 'node:fs/promises';
+import { readdir, stat, statfs, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { blobsName } from '../../../backends/fs/names';
 import { formatVersion } from '../../log/line';
 import { withoutHomes } from '../../services/health/diagnostics';
 import { runtimeFacts } from '../../services/health/platform';
@@ -41,7 +42,7 @@ export async function diagnostics(
       madeAt: new Date().toISOString(),
       versions: { tidemark: libraryVersion, format: formatVersion },
       platform: { ...runtimeFacts(), release: release(), disk: await part(() => diskOf(files.folder)) },
-      listing: listingOf(files),
+      listing: { ...listingOf(files), blobs: await part(() => blobsOf(files.folder)) },
       recovery,
       verify,
     }),
@@ -79,6 +80,13 @@ function listingOf({ lock, checkpoints, logs, quarantine, bytes }: StoreFiles) {
     quarantine,
     bytes,
   };
+}
+
+/** Their names are hashes of what is in them, so only how many and how large. Some may go while we look. */
+async function blobsOf(folder: string) {
+  const names = await readdir(join(folder, blobsName)).catch(() => []);
+  const found = await Promise.all(names.map((name) => stat(join(folder, blobsName, name)).catch(() => ({ size: 0 }))));
+  return { files: names.length, bytes: found.reduce((sum, { size }) => sum + size, 0) };
 }
 
 function summaryOf({ damage, warnings, venue, signers, checked, unfinishedBytes }: Verification) {

@@ -49,7 +49,8 @@ export function healthHandler(
 ): (request: HealthRequest) => Promise<Response> {
   const seen = recorderOf(venue);
   seen.measure(); // so that the first scrape has it
-  const base = `${basePath}/api/v${apiVersion}`;
+  const root = basePath.replace(/\/+$/, '');
+  const base = `${root}/api/v${apiVersion}`;
   const routes: Record<string, () => Answer> = {
     [`${base}/health`]() {
       const view = viewOf(venue.health());
@@ -59,7 +60,7 @@ export function healthHandler(
       return [503, { error: { code: status, message }, ...view }];
     },
     [`${base}/capabilities`]: () => [200, capabilitiesOf(venue.health())],
-    [`${basePath}/metrics`]() {
+    [`${root}/metrics`]() {
       seen.measure();
       return [200, prometheusText(venue)];
     },

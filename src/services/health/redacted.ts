@@ -19,18 +19,23 @@ export const plainText = (text: string): string =>
 /** `fs:/home/ann/venue.etch` without its folders. */
 const plainTarget = (target: string): string => target.replace(/^(\w+:)?.*[\\/]/s, '$1');
 
+/** A store in ruins has a finding for each of its lines; what is told is asked for again and again. */
+const findingsMax = 100;
+
 /** Only these members, whatever else there is. */
 const pick = <T extends object, K extends keyof T>(from: T, ...names: K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 
-/** A recovery report: instead of the entries that are not shown, how many there are in which region. */
+/** A recovery report: instead of the entries that are not shown, how many there are in which region. Of damage and of holes the first 100. */
 export function plainRecovery(report: Health['recovery']) {
   const hidden = new Map<string, number>();
   for (const { region } of report.quarantined) hidden.set(region, (hidden.get(region) ?? 0) + 1);
   return {
     ...pick(report, 'checkpoint', 'fellBack', 'entries', 'commits', 'tornBytes', 'evicted', 'rolledBack', 'tookMs'),
-    damage: report.damage.map(({ where, what, bytes }) => ({ where: plainText(where), what: plainText(what), bytes })),
-    holes: report.holes.map((hole) => pick(hole, 'writer', 'from', 'to')),
+    damage: report.damage
+      .slice(0, findingsMax)
+      .map(({ where, what, bytes }) => ({ where: plainText(where), what: plainText(what), bytes })),
+    holes: report.holes.slice(0, findingsMax).map((hole) => pick(hole, 'writer', 'from', 'to')),
     quarantined: [...hidden].map(([region, entries]) => ({ region, entries })),
     notes: report.notes.map(plainText),
   };
