@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import type { ControlPage } from './pages/control';
 import type { Way } from './pages/typed';
-import { arrived, blankOf, go, inEach, pageIn, type Stage } from './stage';
+import { blankOf, go, inEach, moved, pageIn, type Stage } from './stage';
 import { printTable, tries } from './table';
 
 const rows: (string | number)[][] = [];
@@ -19,13 +19,14 @@ async function lost(stage: Stage, way: Way | 'close', size: number): Promise<num
     const name = `${way}-${size}-${seed}`;
     const control = pageIn<ControlPage>(tab);
     await control.open(name);
-    await control.typeAndLeave({ seed, size }, way === 'close' ? 'stay' : way, blankOf(stage));
+    const leave = () => control.typeAndLeave({ seed, size }, way === 'close' ? 'stay' : way, blankOf(stage));
     if (way === 'close') {
+      await leave();
       await tab.close();
       tab = await browser.newTab(page);
     } else {
-      await arrived(tab, blankOf(stage));
-      await go(tab, page);
+      await moved(stage, blankOf(stage), leave);
+      await go(stage, tab, page);
     }
     const { typed, found } = await pageIn<ControlPage>(tab).count(name, { seed, size });
     if (found < typed) losses++;

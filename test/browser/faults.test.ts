@@ -177,7 +177,7 @@ describe('a database in trouble', () => {
         const { tab, page } = await openPage(stage, 'about:blank');
         const quotaSize = 2_000_000;
         await tab.send!('Storage.overrideQuotaForOrigin', { origin, quotaSize });
-        await go(tab, `${origin}/venue`);
+        await go(stage, tab, `${origin}/venue`);
         await page.open({ store: 'quota' });
         await page.type(typed(1));
         await page.flush();

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import type { Typing } from './pages/typed';
 import type { VenuePage } from './pages/venue';
-import { arrived, blankOf, eventually, go, inEach, pageIn, type Stage, venueOf } from './stage';
+import { blankOf, go, inEach, moved, pageIn, type Stage, venueOf } from './stage';
 import { printTable, tries } from './table';
 
 const sizes = [1_000, 100_000, 500_000];
@@ -23,15 +23,14 @@ const inPage = {
 const rows: (string | number)[][] = [];
 afterAll(() => printTable(['engine', 'the page goes', 'unsaved, KB', 'kept', 'events seen'], rows));
 
-/** Waits until the page that typed has gone. @returns a tab with the page and no store open */
-async function comeBack(stage: Stage, way: Way, tab: Tab): Promise<Tab> {
-  if (way === 'by closing its tab') await tab.close();
-  else if (way === 'by reloading') {
-    const page = pageIn<VenuePage>(tab);
-    await eventually(() => page.isOpen().catch(() => true), false);
-    return tab;
-  } else await arrived(tab, blankOf(stage));
-  return way === 'to another origin' ? go(tab, venueOf(stage)) : stage.browser.newTab(venueOf(stage));
+/** Types, and waits until the page that typed has gone. @returns a tab with the page and no store open */
+async function leaveAndReturn(stage: Stage, way: Way, tab: Tab, type: () => Promise<unknown>): Promise<Tab> {
+  if (way === 'by closing its tab') {
+    await type();
+    await tab.close();
+  } else await moved(stage, way === 'by reloading' ? venueOf(stage) : blankOf(stage), type);
+  if (way === 'by reloading') return tab;
+  return way === 'to another origin' ? go(stage, tab, venueOf(stage)) : stage.browser.newTab(venueOf(stage));
 }
 
 /** Opens, types, leaves, comes back, looks. @returns what is missing, and the tab to go on with */
@@ -44,14 +43,14 @@ async function attempt(stage: Stage, way: Way, tab: Tab, { seed, size }: Typing,
   };
   const told = () => stage.site.reports(store);
 
-  if (way === 'back, and forth again') await go(await go(tab, blankOf(stage)), venueOf(stage));
+  if (way === 'back, and forth again') await go(stage, await go(stage, tab, blankOf(stage)), venueOf(stage));
   // Without a journal it is to be as hard as it can be: all of it unsaved, and nothing that goes on after the page.
   const hard = 'journalBytes' in options;
   const spree = !hard && seed % 2 === 0;
   const page = pageIn<VenuePage>(tab);
   await page.open({ store, ...options, ...(spree ? {} : { sweepMs: sweepMsNever }) }, hard || seed % 4 > 1);
-  await page.typeAndLeave({ seed, size }, { way: inPage[way], url: blankOf(stage), spree });
-  const there = await comeBack(stage, way, tab);
+  const type = () => page.typeAndLeave({ seed, size }, { way: inPage[way], url: blankOf(stage), spree });
+  const there = await leaveAndReturn(stage, way, tab, type);
   const back = pageIn<VenuePage>(there);
   await back.open({ store, ...options });
   await check(back, 'come back');
@@ -60,8 +59,7 @@ async function attempt(stage: Stage, way: Way, tab: Tab, { seed, size }: Typing,
 
   // What came back was another tab; the first one goes forth, to the page as it was or as it is loaded again.
   await there.close();
-  await tab.evaluate('void setTimeout(() => history.forward())');
-  await arrived(tab, venueOf(stage));
+  await moved(stage, venueOf(stage), () => tab.evaluate('void setTimeout(() => history.forward())'));
   if (!(await page.isOpen())) await page.open({ store, ...options });
   await check(page, 'forth');
   await page.flush();

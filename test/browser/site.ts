@@ -88,6 +88,8 @@ export interface Site {
   readonly origin: string;
   /** Another origin with the same pages. */
   readonly other: string;
+  /** How often a page of this address was shown: loaded, or brought back from the back/forward cache. */
+  shown(url: string): number;
   /** What pages told, by the id they gave. */
   reports(id: string): Record<string, unknown>[];
   close(): void;
@@ -99,10 +101,20 @@ const policies = {
   sandbox: 'sandbox allow-scripts',
 };
 
+const tellShown = `<script>
+  addEventListener('pageshow', () => navigator.sendBeacon('/shown?' + encodeURIComponent(location.href)));
+</script>`;
+
 export async function serve(project: string): Promise<Site> {
+  const shown = new Map<string, number>();
   const told = new Map<string, Record<string, unknown>[]>();
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const { pathname, search } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    if (pathname === '/shown') {
+      const url = decodeURIComponent(search.slice(1));
+      shown.set(url, (shown.get(url) ?? 0) + 1);
+      return response.end();
+    }
     if (pathname === '/report') {
       const id = decodeURIComponent(search.slice(1));
       let body = '';
@@ -120,7 +132,8 @@ export async function serve(project: string): Promise<Site> {
     if (policy) response.setHeader('content-security-policy', policies[policy as keyof typeof policies]);
     response.setHeader('content-type', 'text/html; charset=utf-8');
     const script = page && pages.includes(page) ? `<script type="module" src="/assets/${page}.js"></script>` : '';
-    return response.end(`<!doctype html><title>${page ?? ''}</title><link rel="icon" href="data:,">${script}`);
+    const icon = '<link rel="icon" href="data:,">';
+    return response.end(`<!doctype html><title>${page ?? ''}</title>${icon}${script}${policy ? '' : tellShown}`);
   };
   const listen = () =>
     new Promise<{ origin: string; close(): void }>((resolve) => {
@@ -140,6 +153,7 @@ export async function serve(project: string): Promise<Site> {
   return {
     origin: one.origin,
     other: two.origin,
+    shown: (url) => shown.get(url) ?? 0,
     reports: (id) => told.get(id) ?? [],
     close() {
       one.close();

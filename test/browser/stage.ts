@@ -85,15 +85,19 @@ export async function eventually(ask: () => Promise<unknown>, wanted: unknown): 
   await asked.catch(() => expect(answer).toEqual(wanted));
 }
 
-/** Waits until the tab has arrived at an address and loaded it: a page that navigates before takes its own place in the history. */
-export const arrived = (tab: Tab, url: string): Promise<boolean> =>
-  until(`the tab is at ${url}`, async () => (await tab.evaluate(hrefOnceLoaded)) === url);
-const hrefOnceLoaded = `performance.getEntriesByType('navigation')[0].loadEventEnd > 0 && location.href`;
+/**
+ * Does what makes a tab move, and waits until the page is shown there. The page itself tells: WebKit's driver never answers when it is asked
+ * about a page in the moment in which that is left; and one that is not loaded yet would give up its place in the history to the next.
+ */
+export async function moved(stage: Stage, url: string, move: () => Promise<unknown>): Promise<void> {
+  const before = stage.site.shown(url);
+  await move();
+  await until(`${url} is shown`, () => stage.site.shown(url) > before);
+}
 
 /** Leaves the page in the tab for another one. */
-export async function go(tab: Tab, url: string): Promise<Tab> {
-  await tab.evaluate(`void (location.href = ${JSON.stringify(url)})`);
-  await arrived(tab, url);
+export async function go(stage: Stage, tab: Tab, url: string): Promise<Tab> {
+  await moved(stage, url, () => tab.evaluate(`void (location.href = ${JSON.stringify(url)})`));
   return tab;
 }
 

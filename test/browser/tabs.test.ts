@@ -2,7 +2,7 @@
 // reads from the database who knows nothing of the library.
 import { describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
-import { arrived, blankOf, eventually, go, inEach, passed, venueOf } from './stage';
+import { blankOf, eventually, go, inEach, moved, passed, venueOf } from './stage';
 import { closeAll, expectEqual, open, type Pages, writingMs } from './tabs';
 
 describe('tabs on one venue', () => {
@@ -61,12 +61,11 @@ describe('tabs on one venue', () => {
       const [page, writer] = pages as [Pages[0], Pages[0]];
       await tab.show();
       await page.set('before', 'left');
-      await go(tab, blankOf(stage));
+      await go(stage, tab, blankOf(stage));
       await other.show();
       for (let n = 0; n < 20; n++) await writer.setAndFlush(`meanwhile ${n}`);
       await tab.show();
-      await tab.evaluate('void setTimeout(() => history.back())');
-      await arrived(tab, venueOf(stage));
+      await moved(stage, venueOf(stage), () => tab.evaluate('void setTimeout(() => history.back())'));
       const reasons = 'performance.getEntriesByType("navigation")[0].notRestoredReasons';
       if (stage.engine.name === 'chromium') expect(await tab.evaluate(reasons)).toBeNull();
       expect(await page.isOpen()).toBe(true); // the very page: one that is loaded again has nothing open
