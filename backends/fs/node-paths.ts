@@ -5,6 +5,7 @@ import {
   chownSync,
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   realpathSync,
@@ -14,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { chmod, chown, lstat, readlink, realpath, type stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { TidemarkError } from '../../src/backend';
 import { hasCode } from './files';
 import type { Paths, Place } from './snapshots';
@@ -46,12 +47,10 @@ export const nodePaths: Paths = {
   async follow(path) {
     let at = path;
     for (let links = 0; links < linksMax; links++) {
-      // A link leads on from the folder that it really is in.
-      at = join((await ifThere(realpath(dirname(at)))) ?? dirname(at), basename(at));
       const stats = await ifThere(lstat(at));
-      if (!stats) return { path: at };
-      if (!stats.isSymbolicLink()) return { path: at, file: fileOf(at, stats) };
-      at = resolve(dirname(at), await readlink(at));
+      if (!stats?.isSymbolicLink()) return stats ? { path: at, file: fileOf(at, stats) } : { path: at };
+      // It leads on from the folder that it really is in.
+      at = resolve((await ifThere(realpath(dirname(at)))) ?? dirname(at), await readlink(at));
     }
     throw new TidemarkError('io', `${path}: more than ${linksMax} symbolic links, one after the other`);
   },
@@ -61,12 +60,9 @@ export const nodePaths: Paths = {
     await chmod(path, file.mode); // what the umask took away when it was made
   },
   replaceNow(given, temporaryOf, bytes, mode) {
-    let path = given;
-    try {
-      path = realpathSync(given);
-    } catch {
-      mkdirSync(dirname(given), { recursive: true });
-    }
+    const there = lstatSync(given, { throwIfNoEntry: false });
+    if (!there) mkdirSync(dirname(given), { recursive: true });
+    const path = there?.isSymbolicLink() ? realpathSync(given) : given;
     const stats = statSync(path, { throwIfNoEntry: false });
     const file = stats && fileOf(path, stats);
     const temporary = temporaryOf(path);
