@@ -39,9 +39,11 @@ const boundOf = (what: 'secret' | 'key', name: string, said: readonly unknown[])
 
 export class Stored {
   readonly secrets: Region<unknown>;
-  /** By name: the secret there is not older than this. An entry of its own, so that an old one put in the place of a newer one shows. */
+  /** By name: the version of the secret there. An entry of its own, so that another one put in its place shows. */
   private readonly versions: Region<unknown>;
   private readonly keys: Region<unknown>;
+  /** The last version given here: also what is deleted and set again at once has another. */
+  private last = 0;
 
   constructor(private readonly venue: Venue) {
     const options = { join: 'max', critical: true } as const;
@@ -75,9 +77,8 @@ export class Stored {
     const entry = this.entry(name);
     if (!entry) return { plain: undefined, keyId: undefined };
     const [version, , keyId, box] = entry;
-    const oldest = this.versions.get(name);
-    const isOld = typeof oldest === 'number' && version < oldest;
-    const data = isOld ? undefined : this.dataKey(keyId, key);
+    const stated = this.versions.get(name);
+    const data = isTime(stated) && stated !== version ? undefined : this.dataKey(keyId, key);
     return { plain: data && unseal(data, box, boundOf('secret', name, entry)), keyId };
   }
 
@@ -90,15 +91,16 @@ export class Stored {
   /** Writes a secret, whatever stands there, and that `key` is the present one. Wipes `plain`. */
   put(name: string, plain: Bytes, key: Key, era: number): void {
     const { secrets, versions, keys, venue } = this;
-    const [entry, oldest] = [this.entry(name), versions.get(name)];
-    let before = Math.max(entry?.[0] ?? 0, isTime(oldest) ? oldest : 0);
+    const [entry, stated] = [this.entry(name), versions.get(name)];
+    let before = Math.max(entry?.[0] ?? 0, isTime(stated) ? stated : 0);
     // Not of ours: nothing would be greater.
-    if (before >= timeMax || secrets.has(name) !== (entry !== undefined) || versions.has(name) !== isTime(oldest)) {
+    if (before >= timeMax || secrets.has(name) !== (entry !== undefined) || versions.has(name) !== isTime(stated)) {
       secrets.delete(name);
       versions.delete(name);
       before = 0;
     }
-    const said = [timeAfter(before, venue.clock.now()), era, key.id] as const;
+    this.last = timeAfter(Math.max(before, this.last), venue.clock.now());
+    const said = [this.last, era, key.id] as const;
     this.commit((fork) => {
       const box = seal(key.data, plain, boundOf('secret', name, said));
       fork.region(secrets.name).set(name, [...said, box]);
