@@ -5,11 +5,8 @@ import type { BlobStore } from '../../src/backend';
 import type { Disk } from './disk';
 import { attempt, hasCode, removeQuietly, using } from './files';
 import { writeLarge } from './large';
-import { blobsName } from './names';
+import { blobsName, isBlobName } from './names';
 import { nameOf, readFileAt, streamFile } from './stored';
-
-/** What we would have named one: whatever else is asked for is not there, and what else lies there is left alone. */
-const isName = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 
 export function openBlobs(disk: Disk, store: string): BlobStore {
   const folder = join(store, blobsName);
@@ -45,7 +42,7 @@ export function openBlobs(disk: Disk, store: string): BlobStore {
     },
 
     async get(name) {
-      if (!isName(name)) return undefined;
+      if (!isBlobName(name)) return undefined;
       const path = join(folder, name);
       const opened = using(disk, path, 'r', (file) => disk.size(file)).catch((error) => {
         if (hasCode(error, 'ENOENT')) return undefined;
@@ -66,11 +63,11 @@ export function openBlobs(disk: Disk, store: string): BlobStore {
         if (hasCode(error, 'ENOENT')) return [];
         throw error;
       });
-      return new Map(names.filter(isName).map((name) => [name, 0]));
+      return new Map(names.filter(isBlobName).map((name) => [name, 0]));
     },
 
     async delete(name) {
-      if (isName(name)) await removeQuietly(disk, join(folder, name));
+      if (isBlobName(name)) await removeQuietly(disk, join(folder, name));
     },
   };
 }

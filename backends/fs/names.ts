@@ -9,6 +9,9 @@ export const lockName = 'LOCK';
 export const quarantineName = 'quarantine';
 export const blobsName = 'blobs';
 
+/** The hash of a blob, which is its name. */
+export const isBlobName = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+
 export const checkpointName = (generation: number): string => `checkpoint.${generation}`;
 
 /** A checkpoint while it is being written. Found at open, it is what a crash has left: never the only copy of anything. */

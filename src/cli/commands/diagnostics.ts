@@ -47,7 +47,7 @@ export async function diagnostics(
       verify,
     }),
   };
-  const json = JSON.stringify(packet, null, 2);
+  const json = JSON.stringify(packet, null, 2).replace(steering, escaped);
   if (out !== undefined) await writeFile(resolve(out), `${json}\n`);
   const isGood = 'ok' in verify && verify.ok && !('error' in recovery) && recovery.damage.length === 0;
   return {
@@ -56,6 +56,11 @@ export async function diagnostics(
     exitCode: isGood ? 0 : 1,
   };
 }
+
+/** It is shown on terminals: what JSON leaves as it is and could steer one. */
+const steering = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu;
+const escaped = (text: string) =>
+  Array.from({ length: text.length }, (_, i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
 
 /** What could not be told says why: a code, since messages name files and quote what is in them. */
 async function part<T extends object>(tell: () => Promise<T>): Promise<T | { error: { code: string } }> {
@@ -102,4 +107,9 @@ function summaryOf({ damage, warnings, venue, signers, checked, unfinishedBytes 
   };
 }
 
-const plainFinding = ({ file, what, ...place }: Finding) => ({ file: basename(file), ...place, what: plainText(what) });
+/** A blob's name is the hash of what was in it: enough of it is told to find the blob, and too little to guess from. */
+const plainFinding = ({ file, what, ...place }: Finding) => ({
+  file: basename(file).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, 'blob $1'),
+  ...place,
+  what: plainText(what),
+});

@@ -25,6 +25,7 @@ export async function status(store: string, trusted: readonly string[], progress
     bytes: files.bytes,
     checkpoints: files.checkpoints.map(({ name, generation, size: bytes }) => ({ name, generation, bytes })),
     logs: files.logs.map(({ name, generation, writer, size: bytes }) => ({ name, generation, writer, bytes })),
+    blobs: { files: files.blobs.length, bytes: files.blobs.reduce((sum, { size }) => sum + size, 0) },
     quarantine: files.quarantine,
     regions: regions.sort((a, b) => (a.name < b.name ? -1 : 1)),
     entries,
@@ -70,6 +71,12 @@ function textOf(store: string, state: State, word: string, entries: number): str
       ],
       ['last commit', last && `${last.time} by writer ${last.writer}, index ${last.index}`],
       ['unfinished', report.tornBytes > 0 ? torn : undefined],
+      [
+        'blobs',
+        files.blobs.length > 0
+          ? `${counted(files.blobs.length, 'file')}, ${size(files.blobs.reduce((sum, blob) => sum + blob.size, 0))}`
+          : undefined,
+      ],
       [
         'quarantine',
         files.quarantine.files > 0

@@ -48,6 +48,7 @@ function textOf(store: string, { damage, warnings, venue, signers, checked, lock
         `${checked.checkpoints}, ${counted(checked.chunks, 'chunk')}: signature and every digest checked`,
       ],
       ['logs', `${checked.logs}, ${counted(checked.commits, 'commit')}: every signature, digest and link checked`],
+      ['blobs', checked.blobs > 0 ? `${counted(checked.blobs, 'blob')}: every hash checked` : undefined],
       ['in all', `${count(checked.entries)} entries as stored, ${size(checked.bytes)}`],
     ]),
   ];

@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { using, writeAll } from '../../../backends/fs/files';
+import { blobsName } from '../../../backends/fs/names';
 import { nodeDisk } from '../../../backends/fs/node-disk';
 import { concatBytes, LockedError } from '../../backend';
 import { parseLine } from '../../log/line';
@@ -13,7 +14,7 @@ import { nodeCrypto } from '../../platform/node-crypto';
 import { CommandError } from '../errors';
 import type { Progress } from '../progress';
 import { tornFrom } from './check-log';
-import { type LogFile, linesOf, type RawLine, type StoreFile, type StoreFiles, withStore } from './files';
+import { type BlobFile, type LogFile, linesOf, type RawLine, type StoreFiles, withStore } from './files';
 import { readKeyFile } from './key';
 import { type Verification, verifyStore } from './verify';
 
@@ -96,13 +97,17 @@ async function copyFiles(files: StoreFiles, copy: string, progress: Progress): P
   await rm(copy, { recursive: true, force: true }); // of a try before
   await mkdir(copy);
   let leftOut = 0;
-  for (const file of files.checkpoints) await copyCheckpoint(file, join(copy, file.name));
+  for (const file of files.checkpoints) await copyWhole(file, join(copy, file.name));
   for (const file of files.logs) leftOut += await copyLog(file, join(copy, file.name), files.lock);
+  // After the logs, so that whatever those name is there.
+  if (files.blobs.length > 0) await mkdir(join(copy, blobsName));
+  for (const file of files.blobs) await copyWhole(file, join(copy, blobsName, file.name));
+  if (files.blobs.length > 0) await nodeDisk.syncFolder(join(copy, blobsName));
   await nodeDisk.syncFolder(copy);
   return leftOut;
 }
 
-const copyCheckpoint = (file: StoreFile, to: string): Promise<void> =>
+const copyWhole = (file: BlobFile, to: string): Promise<void> =>
   using(nodeDisk, to, 'wx', async (handle) => {
     for await (const slab of file.stream()) await writeAll(nodeDisk, handle, slab);
     await nodeDisk.fsync(handle);

@@ -4,7 +4,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type LockState, lookAtLock } from '../../../backends/fs/lock';
-import { lockName, parseName, quarantineName } from '../../../backends/fs/names';
+import { blobsName, isBlobName, lockName, parseName, quarantineName } from '../../../backends/fs/names';
 import { nodeDisk } from '../../../backends/fs/node-disk';
 import { nodeProcesses } from '../../../backends/fs/processes';
 import { readFileAt, streamFile } from '../../../backends/fs/stored';
@@ -27,6 +27,9 @@ export interface LogFile extends StoreFile {
   readonly attempt: number;
 }
 
+/** A blob: named by the SHA-256 of its bytes. */
+export type BlobFile = Omit<StoreFile, 'generation' | 'read'>;
+
 export interface StoreFiles {
   /** Absolute. */
   readonly folder: string;
@@ -36,7 +39,8 @@ export interface StoreFiles {
   readonly checkpoints: readonly StoreFile[];
   /** Oldest generation first; of one writer in the order in which they were begun. */
   readonly logs: readonly LogFile[];
-  /** Of checkpoints and logs. */
+  readonly blobs: readonly BlobFile[];
+  /** Of checkpoints, logs and blobs. */
   readonly bytes: number;
   readonly quarantine: { readonly files: number; readonly bytes: number };
 }
@@ -99,7 +103,14 @@ async function list(
       logs.push({ ...stored, writer: writer!, attempt: Number(attempt) });
     }
   }
-  const bytes = [...checkpoints, ...logs].reduce((sum, { size }) => sum + size, 0);
+  const blobs: BlobFile[] = [];
+  for (const name of (await readdir(join(folder, blobsName)).catch(absent))?.sort() ?? []) {
+    if (!isBlobName(name)) continue;
+    const file = join(folder, blobsName, name);
+    const found = await stat(file).catch(absent);
+    if (found) blobs.push({ name, size: found.size, stream: () => watched(file, found.size, seen, progress) });
+  }
+  const bytes = [...checkpoints, ...logs, ...blobs].reduce((sum, { size }) => sum + size, 0);
   const quarantine = await quarantineOf(folder);
   // A list that was made while names changed may have some of before and some of after.
   if ((await namesIn(folder, path)).join() !== names.join()) return undefined;
@@ -108,7 +119,7 @@ async function list(
     (a, b) =>
       a.generation - b.generation || (a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : a.attempt - b.attempt),
   );
-  return { folder, lock, checkpoints, logs, bytes, quarantine };
+  return { folder, lock, checkpoints, logs, blobs, bytes, quarantine };
 }
 
 async function namesIn(folder: string, path: string): Promise<string[]> {
@@ -122,7 +133,8 @@ async function namesIn(folder: string, path: string): Promise<string[]> {
     throw new TidemarkError('io', `${path}: ${message}`, { cause: error });
   }
   // A venue that was opened and closed without a write leaves an empty folder.
-  const isOurs = (name: string) => parseName(name) || name.startsWith(lockName) || name === quarantineName;
+  const isOurs = (name: string) =>
+    parseName(name) || name.startsWith(lockName) || [blobsName, quarantineName].includes(name);
   if (names.length > 0 && !names.some(isOurs)) {
     throw new CommandError('not_found', `${path} is a folder, but not a store: it has no checkpoint, log or LOCK`);
   }

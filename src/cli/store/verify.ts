@@ -1,11 +1,14 @@
 // Verifies all that a store keeps, not only what the next opening would read: every checkpoint with every chunk, every commit with its
-// own signature, the chains, the key file, LOCK. Changes nothing, and needs no key.
+// own signature, the chains, every blob, the key file, LOCK. Changes nothing, and needs no key.
+import { blobsName } from '../../../backends/fs/names';
+import { toHex } from '../../base/bytes';
+import { nodeCrypto } from '../../platform/node-crypto';
 import type { Finding } from '../errors';
 import type { Progress } from '../progress';
 import { checkChains, type PlacedCheckpoint } from './check-chains';
 import { checkCheckpoint } from './check-checkpoint';
 import { checkLog, type PlacedCommit } from './check-log';
-import { type StoreFiles, withStore } from './files';
+import { type BlobFile, type StoreFiles, withStore } from './files';
 import { type KeyFile, readKeyFile } from './key';
 
 export interface Verification {
@@ -23,6 +26,7 @@ export interface Verification {
     logs: number;
     commits: number;
     entries: number;
+    blobs: number;
     bytes: number;
   };
   /** Bytes at the ends of logs that are no whole line yet, or for ever. */
@@ -54,6 +58,7 @@ async function verifyFiles(files: StoreFiles, trusted: readonly string[]): Promi
     logs: files.logs.length,
     commits: 0,
     entries: 0,
+    blobs: files.blobs.length,
     bytes: files.bytes,
   };
   let unfinishedBytes = 0;
@@ -77,6 +82,11 @@ async function verifyFiles(files: StoreFiles, trusted: readonly string[]): Promi
     warnings.push(finding);
   }
   checked.commits = commits.length;
+  for (const file of files.blobs) {
+    const name = `${blobsName}/${file.name}`;
+    const hash = await readable(name, damage, () => hashOf(file));
+    if (hash !== undefined && hash !== file.name) damage.push({ file: name, what: 'its bytes do not have its hash' });
+  }
 
   const signed = [...checkpoints, ...commits];
   const venue = checkpoints[0]?.line.payload.venue ?? mostCommon(signed.map(({ line }) => line.payload.venue));
@@ -106,6 +116,12 @@ async function verifyFiles(files: StoreFiles, trusted: readonly string[]): Promi
   if (files.lock.state === 'unreadable')
     damage.push({ file: 'LOCK', offset: 0, what: 'names nobody; the next opening takes it over' });
   return { damage, warnings, venue, expected, signers, checked, unfinishedBytes, lock: files.lock, key };
+}
+
+async function hashOf(file: BlobFile): Promise<string> {
+  const hasher = nodeCrypto.hasher();
+  for await (const slab of file.stream()) hasher.update(slab);
+  return toHex(hasher.digest());
 }
 
 const finding = (place: PlacedCommit | PlacedCheckpoint, what: string): Finding => ({
