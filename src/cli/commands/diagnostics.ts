@@ -1,9 +1,8 @@
 // tidemark diagnostics: one packet about a store, to be handed to somebody else: its files, what an opening would find, what verify finds. No values, no
 // keys of entries, no messages and no folders but the path that was given. Only looks; a store that is too damaged for one part still has the others.
-import { readdir, stat, statfs, writeFile } from 'node:fs/promises';
+import { statfs, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { blobsName } from '../../../backends/fs/names';
+import { basename, resolve } from 'node:path';
 import { formatVersion } from '../../log/line';
 import { withoutHomes } from '../../services/health/diagnostics';
 import { runtimeFacts } from '../../services/health/platform';
@@ -42,7 +41,7 @@ export async function diagnostics(
       madeAt: new Date().toISOString(),
       versions: { tidemark: libraryVersion, format: formatVersion },
       platform: { ...runtimeFacts(), release: release(), disk: await part(() => diskOf(files.folder)) },
-      listing: { ...listingOf(files), blobs: await part(() => blobsOf(files.folder)) },
+      listing: listingOf(files),
       recovery,
       verify,
     }),
@@ -77,21 +76,15 @@ async function diskOf(folder: string) {
   return { type: `0x${type.toString(16)}`, bytes: blocks * bsize, freeBytes: bavail * bsize };
 }
 
-function listingOf({ lock, checkpoints, logs, quarantine, bytes }: StoreFiles) {
+function listingOf({ lock, checkpoints, logs, blobs, quarantine, bytes }: StoreFiles) {
   return {
     lock: { state: lock.state, pid: lock.pid, since: lock.since },
     checkpoints: checkpoints.map(({ name, generation, size: bytes }) => ({ name, generation, bytes })),
     logs: logs.map(({ name, generation, writer, size: bytes }) => ({ name, generation, writer, bytes })),
+    blobs: { files: blobs.length, bytes: blobs.reduce((sum, blob) => sum + blob.size, 0) },
     quarantine,
     bytes,
   };
-}
-
-/** Their names are hashes of what is in them, so only how many and how large. Some may go while we look. */
-async function blobsOf(folder: string) {
-  const names = await readdir(join(folder, blobsName)).catch(() => []);
-  const found = await Promise.all(names.map((name) => stat(join(folder, blobsName, name)).catch(() => ({ size: 0 }))));
-  return { files: names.length, bytes: found.reduce((sum, { size }) => sum + size, 0) };
 }
 
 function summaryOf({ damage, warnings, venue, signers, checked, unfinishedBytes }: Verification) {
