@@ -3,7 +3,7 @@
 import type { Venue } from '../venue';
 import { asksText, bytesOf, checkPath, flagsOf, isStream, modeOf, timeOf } from './drives/arguments';
 import { contentsIn } from './drives/contents';
-import { Dirent, type Entry, folderType, isFile, isFolder, isLink, linkType, permissions, Stats } from './drives/entry';
+import { Dirent, type Entry, isFile, isFolder, isLink, linkType, permissions, Stats } from './drives/entry';
 import { type Call, type DriveError, failure } from './drives/errors';
 import { checkLength, openTree, type Place, wellFormed } from './drives/tree';
 import type { Drive, FileData } from './drives/types';
@@ -11,9 +11,6 @@ import { newId } from './ids';
 
 export type * from './drives/types';
 export type { Dirent, DriveError, Stats };
-
-/** What a process usually may not give to others. */
-const umask = 0o022;
 
 /**
  * Opens the drive of that name; it is there when something is written. @param name at most 48 characters. @throws TidemarkError `bad_key` for
@@ -25,27 +22,29 @@ export function openDrive(venue: Venue, name: string): Drive {
 
   const makeFolder = (call: Call, path: string, mode: number): string => {
     const place = tree.walk(call, path, 'never');
-    if (place.dots || place.entry) throw failure('EEXIST', call);
-    tree.clear(place.path); // what was deleted elsewhere is not to come back
-    tree.put(place, { mode: folderType | (mode & permissions & ~umask) });
+    if (place.entry) throw failure('EEXIST', call);
+    tree.make(place, mode);
     return path;
   };
 
   const makeFolders = (call: Call, path: string, mode: number): string | undefined => {
     let first: string | undefined;
+    let folder = '';
+    let isNew = false;
     checkLength(call, path);
     for (const { index, 0: name } of path.matchAll(/[^/]+/g)) {
       const end = index + name.length;
-      const part = path.slice(0, end);
-      try {
-        const made = makeFolder(call, part, mode);
-        first ??= made;
-      } catch (error) {
-        if ((error as DriveError).code !== 'EEXIST') throw error;
-        const { entry } = tree.walk(call, part, 'always');
-        if (entry && isFolder(entry)) continue;
-        throw failure(!entry ? 'ENOENT' : end < path.length ? 'ENOTDIR' : 'EEXIST', call);
+      let place = tree.walk(call, name, 'never', folder);
+      const isThere = place.entry !== undefined;
+      if (!isThere) {
+        tree.make(place, mode, isNew);
+        first ??= path.slice(0, end);
+      } else {
+        place = tree.find(call, name, 'always', folder);
+        if (!isFolder(place.entry!)) throw failure(end < path.length ? 'ENOTDIR' : 'EEXIST', call);
       }
+      isNew = !isThere;
+      folder = place.path;
     }
     return first;
   };

@@ -4,7 +4,7 @@ import { concatBytes } from '../../base/bytes';
 import { TidemarkError } from '../../base/errors';
 import type { Venue } from '../../venue';
 import { bytesOf } from './arguments';
-import { type Entry, fileType, isFolder } from './entry';
+import { type Entry, fileType, isFolder, umask } from './entry';
 import { type Call, failure } from './errors';
 import type { Place, Tree } from './tree';
 
@@ -47,7 +47,7 @@ export function contentsIn(venue: Venue, tree: Tree) {
     return place;
   };
 
-  const fileMode = ({ entry }: Place, mode = 0): number => entry?.mode ?? fileType | (mode & ~0o022);
+  const fileMode = ({ entry }: Place, mode = 0): number => entry?.mode ?? fileType | (mode & ~umask);
 
   /** The content of a file as it is now; not to be changed. Undefined if it was written again meanwhile, and the old one is gone. */
   const content = async (call: Call, { data, blob }: Entry): Promise<Uint8Array | undefined> =>

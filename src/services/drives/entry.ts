@@ -21,6 +21,8 @@ export const folderType = 0o040000;
 export const linkType = 0o120000;
 const types = 0o170000;
 export const permissions = 0o7777;
+/** What a process usually does not give to others. */
+export const umask = 0o022;
 
 export const isFolder = ({ mode }: Pick<Entry, 'mode'>): boolean => (mode & types) === folderType;
 export const isFile = ({ mode }: Pick<Entry, 'mode'>): boolean => (mode & types) === fileType;

@@ -2,7 +2,7 @@
 // the entries: one that is not in a folder that is shown is not shown either, so it is a tree whatever tabs have merged. Knows no contents.
 import { encodeUtf8 } from '../../base/bytes';
 import type { Venue, WritableRegion } from '../../venue';
-import { type Entry, isFolder, isLink, rootFolder } from './entry';
+import { type Entry, folderType, isFolder, isLink, permissions, rootFolder, umask } from './entry';
 import { type Call, failure } from './errors';
 
 /** As Linux has them. */
@@ -53,12 +53,14 @@ export function openTree(venue: Venue, regionName: string) {
     return last;
   };
 
-  /** @throws ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG: what is missing on the way; that nothing is at its end is for the caller to judge */
-  const walk = (call: Call, path: string, follows: Follows): Place => {
+  /**
+   * @param folder where the path begins
+   * @throws ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG: what is missing on the way; that nothing is at its end is for the caller to judge
+   */
+  const walk = (call: Call, path: string, follows: Follows, folder = ''): Place => {
     checkLength(call, path);
     const rest = steps(path);
     let slash = path.endsWith('/');
-    let folder = '';
     let dots: Place['dots'] = '/';
     let links = 0;
     while (rest.length > 0) {
@@ -94,8 +96,8 @@ export function openTree(venue: Venue, regionName: string) {
   };
 
   /** What must be there. @throws ENOENT, ENOTDIR besides */
-  const find = (call: Call, path: string, follows: Follows = 'always'): Place & { entry: Entry } => {
-    const place = walk(call, path, follows);
+  const find = (call: Call, path: string, follows: Follows = 'always', folder?: string): Place & { entry: Entry } => {
+    const place = walk(call, path, follows, folder);
     const { entry, slash } = place;
     if (!entry) throw failure('ENOENT', call);
     if (slash && !isFolder(entry)) throw failure('ENOTDIR', call);
@@ -127,6 +129,14 @@ export function openTree(venue: Venue, regionName: string) {
   const put = ({ path, folder, entry: before }: Place, entry: Omit<Entry, 'mtime'>, mtime = now()): void => {
     confirm(region, folder, before ? undefined : mtime);
     region.set(keyOf(path), { ...entry, mtime });
+  };
+
+  /** Makes a folder where nothing is. @param isConfirmed whether the one that it is in was made just before */
+  const make = ({ path, folder }: Place, mode: number, isConfirmed = false): void => {
+    clear(path); // what was deleted elsewhere is not to come back
+    const mtime = now();
+    if (!isConfirmed) confirm(region, folder, mtime);
+    region.set(keyOf(path), { mode: folderType | (mode & permissions & ~umask), mtime });
   };
 
   /** All that is stored beneath a folder, each after the folder that it is in. */
@@ -204,7 +214,7 @@ export function openTree(venue: Venue, regionName: string) {
     }
   };
 
-  return { walk, find, findFolder, put, beneath, clear, remove, members, isEmpty, move, now };
+  return { walk, find, findFolder, put, make, beneath, remove, members, isEmpty, move, now };
 }
 
 /** @throws ENOENT, ENAMETOOLONG */
