@@ -1,45 +1,24 @@
-// Health over HTTP: what is answered to whom, in every state of a venue and to requests that nobody in their right mind sends; and who may talk to whom.
+// Health over HTTP: what is answered in every state of a venue, and what is left out of it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { openVenue as openInBrowser } from '../../src/browser';
-import {
-  apiVersion,
-  type Capabilities,
-  type HealthRequest,
-  type HealthView,
-  type HttpError,
-  healthHandler,
-  libraryVersion,
-  NegotiationError,
-  negotiate,
-} from '../../src/services/health';
+import { apiVersion, type Capabilities, healthHandler, libraryVersion } from '../../src/services/health';
 import { plainText } from '../../src/services/health/redacted';
 import type { Venue } from '../../src/venue';
 import { diskError, openIn, rememberingLogger } from '../venue/helpers';
+import { ask, askHealth, askJson, origin } from './health-asked';
 
-const origin = 'http://127.0.0.1';
 const even = { '~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => evenOnly(value) } };
 const evenOnly = (value: unknown) =>
   (value as number) % 2 === 0 ? { value: value as number } : { issues: [{ message: `${value} is odd` }] };
 
-async function ask(venue: Venue, path: string, init: RequestInit = {}) {
-  const response = await healthHandler(venue)(new Request(origin + path, init));
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, text };
-}
-const askJson = async <T>(venue: Venue, path: string) => {
-  const { status, headers, text } = await ask(venue, path);
-  expect(headers.get('content-type')).toBe('application/json');
-  return { status, body: JSON.parse(text) as T & HttpError };
-};
 /** Of a venue in memory, which has no journal. */
 const featuresOf = (venue: Venue) => {
   const able = Object.entries(venue.health().capabilities).filter(([, can]) => can);
   return ['checkpoint', 'flush', 'fork', ...able.map(([name]) => name)].sort();
 };
-const askHealth = (venue: Venue) => askJson<HealthView>(venue, '/api/v1/health');
 
 describe('GET /api/v1/health', () => {
   it('is 200 with what health() says, for a venue that is well', async () => {
@@ -262,172 +241,6 @@ describe('every answer', () => {
       const { venue } = await openIn();
       const [get, head] = [await ask(venue, path), await ask(venue, path, { method: 'HEAD' })];
       expect([head.status, [...head.headers], head.text]).toEqual([get.status, [...get.headers], '']);
-    },
-  );
-});
-
-describe('other methods', () => {
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'GETT'])(
-    '%s is refused with 405, and told which are allowed',
-    async (method) => {
-      const { venue } = await openIn();
-      for (const path of ['/api/v1/health', '/api/v1/capabilities', '/metrics']) {
-        const { status, headers, text } = await ask(venue, path, { method });
-        expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD']);
-        expect(JSON.parse(text)).toEqual({
-          error: { code: 'method_not_allowed', message: expect.any(String), details: { allow: ['GET', 'HEAD'] } },
-        });
-      }
-    },
-  );
-});
-
-describe('hostile requests', () => {
-  it.each([
-    ['/', 404],
-    ['/api/v1/health/', 404],
-    ['/api/v1/HEALTH', 404],
-    ['/api/v1/health%00', 404],
-    ['/api/v1/%68ealth', 404],
-    ['/metrics/../../etc/passwd', 404],
-    ['/%2e%2e/metrics', 200], // what a URL resolves itself is the path that it then has
-    ['/..%2fmetrics', 404],
-    ['/api%2fv1%2fhealth', 404],
-    ['/metrics%2f..', 404],
-    ['//evil.example/metrics', 404],
-    ['/metrics?path=/etc/passwd', 200],
-    ['/metrics?#/nothing', 200],
-    ['/__proto__', 404],
-    ['/constructor', 404],
-    ['/toString', 404],
-    [`/${'a'.repeat(1_000_000)}`, 404],
-    [`/metrics?${'a'.repeat(1_000_000)}`, 200],
-    ['/<script>alert(1)</script>', 404],
-  ] as const)('%#: a path is answered as it is written', async (path, wanted) => {
-    const { venue } = await openIn();
-    const { status, text } = await ask(venue, path);
-    expect(status).toBe(wanted);
-    if (status !== 200) {
-      expect(JSON.parse(text)).toEqual({ error: { code: 'not_found', message: expect.stringContaining('/metrics') } });
-      expect(text).not.toMatch(/passwd|script|evil|aaaa/);
-    }
-  });
-
-  // What only an adapter of somebody's own hands over: a first line as it came.
-  it.each([
-    ['/metrics', 200],
-    ['http://proxied.example/metrics', 200],
-    ['HTTP://proxied.example:80/metrics?x', 200],
-    ['http://proxied.example', 404],
-    ['proxied.example:443', 404],
-    ['*', 404],
-    ['', 404],
-    ['//proxied.example/metrics', 404],
-    ['/./metrics', 404],
-    ['/x/../metrics', 404],
-    ['\\metrics', 404],
-    ['http://%', 404],
-    [`${'a'.repeat(1_000_000)}://`, 404],
-    [`http://${'/'.repeat(1_000_000)}`, 404],
-    [undefined, 404],
-    [{}, 404],
-  ] as const)('%#: what is no url is answered, too', async (url, wanted) => {
-    const { venue } = await openIn();
-    const response = await healthHandler(venue)({ method: 'GET', url } as HealthRequest);
-    expect(response.status).toBe(wanted);
-  });
-
-  it.each([undefined, null, 1, 'http://127.0.0.1/metrics'])('%s instead of a request throws nothing', async (odd) => {
-    const { venue } = await openIn();
-    const response = await healthHandler(venue)(odd as unknown as HealthRequest);
-    expect(response.status).toBeGreaterThanOrEqual(404);
-    expect(((await response.json()) as HttpError).error.message).toEqual(expect.any(String));
-  });
-
-  it('a fault of ours is a 500 that says nothing of it', async () => {
-    const { venue } = await openIn();
-    const handler = healthHandler(venue);
-    vi.spyOn(venue, 'health').mockImplementation(() => {
-      throw new Error('secret');
-    });
-    for (const path of ['/api/v1/health', '/api/v1/capabilities', '/metrics']) {
-      const response = await handler(new Request(origin + path));
-      expect([response.status, response.headers.get('cache-control')]).toEqual([500, 'no-store']);
-      expect(await response.json()).toEqual({
-        error: { code: 'unexpected', message: 'the request could not be answered' },
-      });
-    }
-  });
-});
-
-describe('a base path', () => {
-  it.each(['/tidemark', '/tidemark/'])('of %s stands before all of them', async (basePath) => {
-    const { venue } = await openIn();
-    const handler = healthHandler(venue, { basePath });
-    const statusOf = async (path: string) => (await handler(new Request(origin + path))).status;
-    for (const path of ['/api/v1/health', '/api/v1/capabilities', '/metrics'])
-      expect([await statusOf(`/tidemark${path}`), await statusOf(path)]).toEqual([200, 404]);
-  });
-});
-
-describe('negotiation', () => {
-  const served = async () => {
-    const { venue } = await openIn();
-    return (await askHealth(venue)).body;
-  };
-  const refusal = (client: unknown, health: unknown): NegotiationError => {
-    try {
-      negotiate(client as { apiVersion: number }, health);
-    } catch (error) {
-      return error as NegotiationError;
-    }
-    throw new Error('it was not refused');
-  };
-
-  it('gives the health back if both speak the same version', async () => {
-    const health = await served();
-    expect(negotiate({ apiVersion }, health)).toBe(health);
-  });
-
-  it('goes on with a 503, which has the health too', async () => {
-    const { venue, clock } = await openIn();
-    await clock.runUntil(venue.close());
-    expect(negotiate({ apiVersion }, (await askHealth(venue)).body).status).toBe('closed');
-  });
-
-  it('fails closed for an older client, and says to update it', async () => {
-    const health = { ...(await served()), apiVersion: 2 };
-    const error = refusal({ apiVersion: 1 }, health);
-    expect(error).toBeInstanceOf(NegotiationError);
-    expect([error.update, error.message]).toEqual([
-      'client',
-      'the client speaks apiVersion 1 and the server 2: update the client, which is the older one',
-    ]);
-  });
-
-  it('fails closed for a newer client, and says to update the server', async () => {
-    const error = refusal({ apiVersion: 2 }, await served());
-    expect([error.update, error.message]).toEqual([
-      'server',
-      'the client speaks apiVersion 2 and the server 1: update the server, which is the older one',
-    ]);
-  });
-
-  const odd = [undefined, null, 0, 1, '1', [], [1], {}, { apiVersion: '1' }, { apiVersion: 1.5 }, { apiVersion: [1] }];
-  const odder = [{ apiVersion: Number.NaN }, { apiVersion: -1 }, { apiVersion: 0 }, { apiVersion: 2 ** 60 }, () => 1];
-  it.each([...odd, ...odder, { error: { code: 'not_found' } }, '<html>'])(
-    'fails closed when either side says %j',
-    (said) => {
-      const [server, client] = [refusal({ apiVersion: 1 }, said), refusal(said, { apiVersion: 1 })];
-      expect([server.update, server.message]).toEqual([
-        'server',
-        expect.stringMatching(/^the server does not say .* update the server/),
-      ]);
-      expect([client.update, client.message]).toEqual([
-        'client',
-        expect.stringMatching(/^the client does not say .* update the client/),
-      ]);
-      expect(refusal(said, said)).toBeInstanceOf(NegotiationError);
     },
   );
 });
