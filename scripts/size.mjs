@@ -16,14 +16,24 @@ export const BUNDLES = [
   {
     name: 'core, with memory',
     goal: 18 * KB,
-    limit: 34_000,
+    limit: 36_600,
     source: `export { open } from 'src/venue.ts'; export * from 'backends/memory.ts'; export * from 'src/identity/noble.ts'; export * from 'src/platform/system.ts';`,
   },
-  { name: 'page, with IndexedDB', goal: 22 * KB, limit: 42_000, source: `export { openVenue } from 'src/browser.ts';` },
-  ...['jobs', 'agents', 'sessions', 'traces'].map((service) => ({
+  { name: 'page, with IndexedDB', goal: 22 * KB, limit: 45_000, source: `export { openVenue } from 'src/browser.ts';` },
+  ...Object.entries({
+    jobs: 4,
+    agents: 4,
+    sessions: 4,
+    traces: 4,
+    secrets: 6,
+    assets: 4,
+    drives: 6,
+    snapshots: 4,
+    health: 4,
+  }).map(([service, goal]) => ({
     name: `tidemark/${service}`,
-    goal: 4 * KB,
-    limit: 4 * KB,
+    goal: goal * KB,
+    limit: goal * KB,
     source: `export * from 'src/services/${service}.ts';`,
     own: `src/services/${service}`,
   })),
@@ -41,7 +51,7 @@ export async function measureSize({ source, own }) {
       own !== undefined &&
       importer !== undefined &&
       importer !== entry &&
-      !join(importer, '..', id).includes(`${own}/`),
+      !(/^[./]/.test(id) && join(importer, '..', id).includes(`${own}/`)),
     transform: { target: 'es2022', define: { 'process.env.NODE_ENV': '"production"' } },
     plugins: [
       {

@@ -17,6 +17,11 @@ const sources: Record<string, string> = {
   'tidemark/jobs': 'src/services/jobs.ts',
   'tidemark/sessions': 'src/services/sessions.ts',
   'tidemark/traces': 'src/services/traces.ts',
+  'tidemark/assets': 'src/services/assets.ts',
+  'tidemark/drives': 'src/services/drives.ts',
+  'tidemark/health': 'src/services/health.ts',
+  'tidemark/secrets': 'src/services/secrets.ts',
+  'tidemark/snapshots': 'src/snapshots-node.ts',
   'tidemark/testing': 'src/testing.ts',
 };
 

@@ -96,7 +96,7 @@ describe('what was typed last is there', () => {
     // What IndexedDB keeps on its own, as the journal must not hide whether it does; and what is too much for a journal.
     if (stage.engine.name === 'chromium')
       for (const way of ['to another origin', 'by closing its tab'] as const)
-        it.each([100_000, 3_000_000])(
+        it.each([100_000, 1_000_000])(
           `after the page went ${way}, with %d bytes unsaved and no journal`,
           async (size) => {
             expect(await attempts(stage, way, size, { journalBytes: 0 })).toEqual([]);

@@ -22,6 +22,11 @@ const entries = {
   'src/browser.ts': 'tidemark',
   'src/backend.ts': 'tidemark/backend',
   'src/services/agents.ts': 'tidemark/agents',
+  'src/services/assets.ts': 'tidemark/assets',
+  'src/services/drives.ts': 'tidemark/drives',
+  'src/services/health.ts': 'tidemark/health',
+  'src/services/secrets.ts': 'tidemark/secrets',
+  'src/snapshots-browser.ts': 'tidemark/snapshots',
   'backends/memory.ts': 'tidemark/memory',
   'backends/indexeddb/index.ts': 'tidemark/indexeddb',
 };
