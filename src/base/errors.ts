@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'redacted' // what was redacted cannot be used again
   | 'session_not_live' // the session's writer is gone; it can be replayed and relaunched
   | 'lease_lost' // another writer may have taken over what this one held
+  | 'version_mismatch' // client and server speak different versions of what is served over HTTP
   | 'io'; // the disk or database said no; see `cause`
 
 /** What all errors of Tidemark have: a `code` that stays the same over versions, and the `cause` where there is one. */

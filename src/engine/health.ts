@@ -32,7 +32,7 @@ export interface Health {
   journal: JournalInfo;
   recovery: RecoveryReport;
   versions: { format: number };
-  capabilities: { appendNow: boolean; remote: boolean };
+  capabilities: { appendNow: boolean; remote: boolean; blobs: boolean };
 }
 
 export function healthOf(engine: Engine): Health {
@@ -68,6 +68,10 @@ export function healthOf(engine: Engine): Health {
     journal: info,
     recovery: { ...report, quarantined: [...hidden.values()] },
     versions: { format: formatVersion },
-    capabilities: { appendNow: backend.appendNow !== undefined, remote: backend.onAppend !== undefined },
+    capabilities: {
+      appendNow: backend.appendNow !== undefined,
+      remote: backend.onAppend !== undefined,
+      blobs: backend.blobs !== undefined,
+    },
   };
 }

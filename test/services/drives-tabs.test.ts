@@ -134,6 +134,41 @@ describe('two tabs that contradict each other', () => {
   });
 });
 
+describe('a folder that is too large for one commit', () => {
+  it('is moved all at once, for whoever hears of the commits one by one, also over an empty one', async () => {
+    for (const isEmptyThere of [false, true]) {
+      const { origin, one, other, both } = await two();
+      const count = 540;
+      await one.drive.mkdir('/from/in', { recursive: true });
+      if (isEmptyThere) await one.drive.mkdir('/to');
+      const page = new Uint8Array(32_000);
+      for (let i = 0; i < count; i++) await one.drive.writeFile(`/from/in/${i}`, page);
+      await origin.clock.runUntil(one.tab.venue.flush());
+      await origin.clock.runUntil(other.tab.venue.catchUp());
+      // What a crash would leave is what another tab has been sent by then.
+      const moments: string[][] = [];
+      const region = other.tab.venue.region('tidemark.drives.d');
+      region.subscribe(() => void moments.push(pathsStored(other.tab.venue, 'd')));
+      const commits = origin.store.commits().length;
+      await one.drive.rename('/from', '/to');
+      await origin.clock.runUntil(one.tab.venue.flush());
+      await origin.clock.runUntil(other.tab.venue.catchUp());
+      expect(origin.store.commits().length - commits).toBeGreaterThan(1);
+      expect(moments.length).toBeGreaterThan(1);
+      for (const paths of moments) {
+        const moved = [`/from/in/`, `/to/in/`].map((under) => paths.filter((path) => path.startsWith(under)).length);
+        expect([
+          [count, 0],
+          [0, count],
+        ]).toContainEqual(moved);
+      }
+      expect(Object.keys(await both()).filter((path) => path.startsWith('/to/in/'))).toHaveLength(count);
+      expect([...region.scan({ prefix: '/from' })]).toEqual([]);
+      for (const { tab } of [one, other]) tab.kill();
+    }
+  });
+});
+
 const names = fc.constantFrom('a', 'b', 'c');
 const path = fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`);
 const act = fc.oneof(

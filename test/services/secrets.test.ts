@@ -218,6 +218,10 @@ describe('a key', () => {
       { seed: 'S3CRET' },
       { seed: bytes(1) },
       { seed, passphrase: 'p' },
+      { password: 'p' },
+      { pass: 'p', seed },
+      ['p'],
+      'S3CRET',
       null,
     ];
     for (const key of bad as never[]) {
@@ -226,6 +230,7 @@ describe('a key', () => {
     }
     await expect(secrets.rekey(undefined as never)).rejects.toThrow(code('bad_option'));
     await expect(secrets.rekey('S3CRET')).rejects.toThrow(/^(?!.*S3CRET)/);
+    expect(secrets.list()).toEqual([]);
   });
 
   it('of any kind will do where there are no secrets, also none any more', async () => {

@@ -38,7 +38,7 @@ describe('health', () => {
         tookMs: 0,
       },
       versions: { format: 1 },
-      capabilities: { appendNow: false, remote: true },
+      capabilities: { appendNow: false, remote: true, blobs: true },
     });
   });
 

@@ -15,7 +15,7 @@ export class NegotiationError extends TidemarkError {
     readonly update: 'client' | 'server',
     message: string,
   ) {
-    super('conflict', message);
+    super('version_mismatch', message);
   }
 }
 
