@@ -42,13 +42,12 @@ export function wipe({ data, wrap }: Key): void {
 /** @throws TidemarkError `bad_option` */
 export function checkKey(key: SecretsKey): void {
   const bad = (what: string) => new TidemarkError('bad_option', `secrets: ${what}`);
-  if (typeof key !== 'object' || key === null)
-    throw bad('the key must be { seed } or { passphrase }, or {} for the venue’s');
-  // A variable that is not set must not mean the venue's key.
-  const [hasSeed, hasPassphrase] = ['seed' in key, 'passphrase' in key];
-  if (hasSeed && hasPassphrase) throw bad('give `seed` or `passphrase`, not both');
-  if (hasSeed && !isSeed(key.seed)) throw bad('`seed` must be 32 bytes or 64 hexadecimal digits');
-  if (hasPassphrase && (typeof key.passphrase !== 'string' || key.passphrase === ''))
+  const given = typeof key === 'object' && key !== null ? Object.keys(key) : ['?'];
+  // What is misspelt, or a variable that is not set, must not mean the venue's key.
+  if (given.length > 1 || ((given[0] ?? 'seed') !== 'seed' && given[0] !== 'passphrase'))
+    throw bad('the key must be { seed } or { passphrase }, or {} for that of the venue');
+  if (given[0] === 'seed' && !isSeed(key.seed)) throw bad('`seed` must be 32 bytes or 64 hexadecimal digits');
+  if (given[0] === 'passphrase' && (typeof key.passphrase !== 'string' || key.passphrase === ''))
     throw bad('`passphrase` must be text that is not empty');
 }
 
