@@ -17,13 +17,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Disk } from '../../backends/fs/disk';
+import { nodeDisk } from '../../backends/fs/node-disk';
+import { nodePaths } from '../../backends/fs/node-paths';
 import { nodeProcesses } from '../../backends/fs/processes';
+import { snapshotFiles } from '../../backends/fs/snapshots';
 import {
   createSnapshotWriter,
   readSnapshot,
   type SnapshotWriter,
   type SnapshotWriterOptions,
 } from '../../src/snapshots-node';
+import { gate } from '../venue/helpers';
 
 const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const cwd = process.cwd();
@@ -57,6 +62,7 @@ function open(options: Partial<SnapshotWriterOptions> = {}): {
     },
   };
 }
+const bytesOf = (text: string) => new TextEncoder().encode(text);
 const textAt = (path: string) => readFile(path, 'utf8');
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o7777).toString(8);
 
@@ -190,6 +196,50 @@ describe('a backup', () => {
     await writeFile(target, ''); // as a program leaves it that is killed in fs.writeFile
     await set('three');
     expect([await textAt(target), await textAt(`${target}.bak`)]).toEqual(['three', 'one']);
+  });
+});
+
+describe('a file that is written as the process goes', () => {
+  const openFiles = (disk: Disk, backup = false) =>
+    snapshotFiles({ disk, paths: nodePaths, processes: nodeProcesses, nonce: 'ab', backup, mode: 0o640 });
+
+  it('is not overtaken by what was under way', async () => {
+    const { opened, open: goOn } = gate();
+    const reached = gate();
+    const files = openFiles({
+      ...nodeDisk,
+      async rename(from, to) {
+        reached.open();
+        await opened;
+        return nodeDisk.rename(from, to);
+      },
+    });
+    const older = files.write(target, bytesOf('older')).catch((error: unknown) => error);
+    await reached.opened;
+    files.writeNow(target, bytesOf('newer'));
+    goOn();
+    expect(await older).toMatchObject({ code: 'io', cause: { code: 'ENOENT' } });
+    expect([await textAt(target), await readdir(folder)]).toEqual(['newer', ['state.json']]);
+  });
+
+  it('is made as others are: folders, links, permissions', async () => {
+    const files = openFiles(nodeDisk);
+    const umask = process.umask(0o022);
+    target = join(folder, 'new/state.json');
+    files.writeNow(target, bytesOf('one'));
+    expect([await textAt(target), await modeOf(target)]).toEqual(['one', '640']);
+    await chmod(target, 0o666);
+    const link = join(folder, 'link.json');
+    await symlink('new/state.json', link);
+    files.writeNow(link, bytesOf('two'));
+    process.umask(umask);
+    expect([await textAt(target), await modeOf(target), await readlink(link)]).toEqual([
+      'two',
+      '666',
+      'new/state.json',
+    ]);
+    expect(() => files.writeNow(folder, bytesOf('x'))).toThrow('is no file');
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(['link.json', 'new', 'new/state.json']);
   });
 });
 

@@ -113,6 +113,15 @@ describe('what is pending when a process ends', () => {
     expect(await leftovers()).toEqual([]);
   });
 
+  it('is saved over what is being written at that moment', async () => {
+    for (let after = 0; after < 12; after++) {
+      const way = 'exits in mid-write';
+      const child = start(program, { folder: join(folder, 'files'), trace, after, way } satisfies SnapshotsOptions);
+      expect(await child.ended).toEqual({ code: 7, signal: null, stderr: '' });
+      expect(await found('small.json')).toBe(after + 2);
+    }
+  });
+
   it('a writer that has nothing to do does not keep its process', async () => {
     const way = 'is asked for nothing';
     const child = start(program, { folder: join(folder, 'files'), trace, after: 0, way } satisfies SnapshotsOptions);

@@ -24,6 +24,8 @@ function openWriter(options: Partial<SnapshotOptions> = {}) {
     warnings,
     closed: false,
     left: false,
+    /** How often a key was new to the writer. */
+    places: 0,
     hooks: undefined as SnapshotHooks | undefined,
     /** What a write does instead, or before. */
     instead: undefined as ((key: string) => Promise<void> | undefined) | undefined,
@@ -40,6 +42,7 @@ function openWriter(options: Partial<SnapshotOptions> = {}) {
     },
     {
       at(key) {
+        world.places++;
         if (key === 'nowhere') throw new TidemarkError('bad_option', 'no place');
         return {
           name: `memory:${key}`,
@@ -152,14 +155,16 @@ describe('a request', () => {
   });
 
   it('leaves no timer, and nothing in memory, once it is written', async () => {
-    const { clock, set, writer, writes } = openWriter();
+    const { clock, set, writer, writes, world } = openWriter();
     expect(clock.pending()).toBe(0);
     for (let n = 0; n < 1000; n++) set('x', `${n}`);
     await clock.advance(100);
     expect(writes).toHaveLength(1000);
     expect([clock.pending(), writer.state()]).toEqual([0, { ...idle, generation: 1000 }]);
-    await writer.close();
-    expect([clock.pending(), writes.length]).toEqual([0, 1000]);
+    set('y', '7');
+    expect(world.places).toBe(1001); // forgotten, and known again
+    await clock.runUntil(writer.close());
+    expect([clock.pending(), writes.length]).toEqual([0, 1001]);
   });
 });
 

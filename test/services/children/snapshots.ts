@@ -10,7 +10,14 @@ export interface SnapshotsOptions {
   /** Generations begin after this one. */
   after: number;
   /** How it ends; `killed`: it goes on until then. */
-  way: 'killed' | 'runs out' | 'exits' | 'throws' | 'waits for a signal' | 'is asked for nothing';
+  way:
+    | 'killed'
+    | 'runs out'
+    | 'exits'
+    | 'exits in mid-write'
+    | 'throws'
+    | 'waits for a signal'
+    | 'is asked for nothing';
 }
 
 const { folder, trace: path, after, way } = JSON.parse(process.argv[2]!) as SnapshotsOptions;
@@ -55,6 +62,14 @@ if (way !== 'is asked for nothing') {
   writer.request({ reason: 'the last word', key: 'small' });
 }
 if (way === 'exits') process.exit(7);
+if (way === 'exits in mid-write') {
+  void writer.save('first', 'small').catch(() => undefined);
+  // One more turn each time, so that every step of a write is once the last.
+  for (let turns = after % 40; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+  set('small', after + 2);
+  writer.request({ reason: 'second', key: 'small' });
+  process.exit(7);
+}
 if (way === 'throws') {
   set('small', after + 2);
   throw new Error('on purpose');
