@@ -1,0 +1,114 @@
+// A real program that works on a drive in a real folder, killed with SIGKILL in mid-write and mid-rename many times in a row; and a disk that is full.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bundle } from '../../scripts/ts.mjs';
+import { openVenue } from '../../src/node';
+import { openDrive } from '../../src/services/drives';
+import { start, stopAll } from '../crash/child';
+import { mountSmallDisk } from '../crash/small-disk';
+import { readTrace } from '../crash/trace';
+import { Random } from '../simulator/random';
+import { contentOf, type DrivesOptions, filesEach, filesMany } from './children/drives-plan';
+import { big, expectTree, listing } from './drives-world';
+
+const lives = 50;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tidemark-drives-'));
+});
+afterEach(async () => {
+  await stopAll();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('a drive whose process is killed, fifty times', () => {
+  it('is a tree of whole files, and folders that were renamed have one name and all that is in them', async () => {
+    const program = await bundle(join(import.meta.dirname, 'children/drives.ts'));
+    const store = join(folder, 'venue.etch');
+    const random = new Random(9);
+    const counts = { generations: 0, unfinished: 0, files: 0, moved: 0 };
+    let durable = 0;
+    for (let life = 1; life <= lives; life++) {
+      const trace = join(folder, `trace.${life}`);
+      const child = start(program, { store, trace } satisfies DrivesOptions);
+      await child.said(life % 10 === 0 ? 'opened' : 'working');
+      await pause(random.below(150));
+      child.kill();
+      expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
+      for (const { what, data } of await readTrace(trace)) if (what === 'durable') durable = data as number;
+
+      const venue = await openVenue({ store, signals: false });
+      expect(venue.health()).toMatchObject({ status: 'ok', recovery: { damage: [], holes: [] } });
+      const drive = openDrive(venue, 'd');
+      // Reads every file: no blob is missing.
+      const all = await expectTree(drive, venue, 'd');
+      const made = Object.keys(all).flatMap((path) => /^\/made\.(\d+)$/.exec(path)?.[1] ?? []);
+      if (durable > 0) expect(made.map(Number)).not.toEqual([]);
+      for (const generation of made.map(Number)) {
+        expect([durable, durable + 1], 'what was durable is there').toContain(generation);
+        for (let i = 0; i < filesEach; i++)
+          expect(await drive.readFile(`/made.${generation}/in/${i}`, 'utf8')).toBe(contentOf(generation, i));
+      }
+      if (!made.includes(`${durable}`) && durable > 0) expect(made).toEqual([`${durable + 1}`]);
+      durable = Math.max(durable, ...made.map(Number)); // what was found once is there for ever
+      const many = Object.keys(all).filter((path) => /^\/many[^/]*$/.test(path));
+      expect(many).toHaveLength(1);
+      expect(await drive.readdir(many[0]!)).toHaveLength(filesMany);
+      counts.generations = durable;
+      counts.unfinished += '/unfinished' in all ? 1 : 0;
+      counts.moved += many[0] === '/many' ? 0 : 1;
+      counts.files += Object.keys(all).length;
+      await venue.close();
+    }
+    expect(counts.unfinished).toBeGreaterThan(lives / 10);
+    expect(counts.generations).toBeGreaterThan(lives / 10);
+    expect(counts.moved).toBeGreaterThan(lives / 10);
+    expect(counts.moved).toBeLessThan(lives - lives / 10);
+    console.log(`${lives} kills of a program that works on a drive: ${JSON.stringify(counts)}`);
+  }, 600_000);
+});
+
+describe('a drive on a full disk', () => {
+  it('refuses large files with ENOSPC and keeps the old ones; small ones are saved once there is room', async () => {
+    const disk = await mountSmallDisk(4 * 1024 * 1024);
+    const store = join(disk.path, 'venue.etch');
+    const quiet = { info() {}, warn() {}, error() {} };
+    const venue = await openVenue({ store, signals: false, logger: quiet });
+    try {
+      const drive = openDrive(venue, 'd');
+      await drive.mkdir('/a');
+      await drive.writeFile('/a/large', big('1', 500_000));
+      await venue.flush();
+      await disk.fill(100_000);
+      for (const write of [
+        () => drive.writeFile('/a/large', big('2', 1_000_000)),
+        () => drive.appendFile('/a/large', big('2', 1_000_000)),
+        () => drive.writeFile('/a/new', big('2', 1_000_000)),
+      ])
+        await expect(write()).rejects.toMatchObject({ code: 'ENOSPC', errno: -28, syscall: 'open' });
+      expect(await listing(drive)).toEqual({ '/a': '/', '/a/large': `500000 ${big('1', 20)}...${big('1', 20)}` });
+
+      await disk.free();
+      await disk.fill();
+      await drive.writeFile('/a/small', big('s', 30_000));
+      await drive.rename('/a', '/b');
+      expect(await drive.readFile('/b/small', 'utf8')).toBe(big('s', 30_000));
+      await expect(venue.flush({ timeoutMs: 200 })).rejects.toMatchObject({ code: 'flush_timeout' });
+      await disk.free();
+      await venue.flush();
+      await drive.writeFile('/b/new', big('3', 1_000_000));
+      const all = await listing(drive);
+      await venue.close();
+      const again = await openVenue({ store, signals: false });
+      expect(await expectTree(openDrive(again, 'd'), again, 'd')).toEqual(all);
+      await again.close();
+    } finally {
+      await venue.close();
+      await disk.remove();
+    }
+  });
+});
