@@ -47,7 +47,7 @@ const namePartMax = 40;
 const temporaryName = /\.(\d{1,10})-([0-9a-f]*)-[0-9a-f]+-\d+\.tidemark-tmp$/;
 
 export function snapshotFiles({ disk, paths, processes, nonce, backup, mode }: SnapshotFilesOptions): SnapshotFiles {
-  const prepared = new Set<string>();
+  const prepared = new Map<string, Promise<void>>();
   const waiting: (() => void)[] = [];
   /** By path as it was given: what would still be renamed over what writeNow has put there. */
   const underWay = new Map<string, Set<string>>();
@@ -65,7 +65,16 @@ export function snapshotFiles({ disk, paths, processes, nonce, backup, mode }: S
   /** The folder is there, for good, and holds nothing that a crash has left. */
   async function prepare(folder: string): Promise<void> {
     if ((await attempt('create', folder, disk.mkdir(folder))) !== undefined) prepared.delete(folder);
-    if (prepared.has(folder)) return;
+    let ready = prepared.get(folder);
+    if (!ready) {
+      ready = settle(folder);
+      prepared.set(folder, ready);
+      ready.catch(() => prepared.delete(folder));
+    }
+    await ready;
+  }
+
+  async function settle(folder: string): Promise<void> {
     // Whoever made it may have died before it was durable.
     await syncAncestors(disk, folder);
     // A folder that may be written but not read is fine, too.
@@ -78,7 +87,6 @@ export function snapshotFiles({ disk, paths, processes, nonce, backup, mode }: S
       )
         await removeQuietly(disk, join(folder, name));
     }
-    prepared.add(folder);
   }
 
   /** A new file with these bytes, durable but for its name. */
