@@ -45,7 +45,7 @@ export class Secrets {
   readonly #stored: Stored;
   #key: Key;
   #era: number;
-  #closed = false;
+  #closed: boolean;
 
   /** @internal */
   constructor(venue: Venue, stored: Stored, key: Key, era: number) {
@@ -53,6 +53,7 @@ export class Secrets {
     this.#stored = stored;
     this.#key = key;
     this.#era = era;
+    this.#closed = venue.health().status === 'closed'; // while the key was made
     venue.on('closing', () => {
       this.#closed = true;
       wipe(this.#key);
@@ -86,6 +87,7 @@ export class Secrets {
     return this.#change(true, () => {
       const isAbsent = !this.has(name);
       if (isAbsent) this.#put(name, plain);
+      else plain.fill(0);
       return isAbsent;
     });
   }
@@ -99,8 +101,9 @@ export class Secrets {
     if (typeof change !== 'function') pack(name, [change]).fill(0); // refused before anybody waits
     await this.#change(true, () => {
       if (!this.has(name)) throw new TidemarkError('not_found', `${called(name)}: there is none to rotate; set() it`);
-      const value = this.#values(name)[0]!;
-      this.#put(name, pack(name, [typeof change === 'function' ? change(value) : change, value]));
+      // Read twice: whoever is given the bytes may wipe them.
+      const value = typeof change === 'function' ? change(this.#values(name)[0]!) : change;
+      this.#put(name, pack(name, [value, this.#values(name)[0]!]));
     });
   }
 

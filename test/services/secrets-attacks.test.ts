@@ -288,6 +288,20 @@ describe('what is stored of keys', () => {
 });
 
 describe('a rekey', () => {
+  it('is not led to lose a key by what stands in the place of one', async () => {
+    for (const what of [7, ['S3CRET'], 'own']) {
+      const world = await withTwo();
+      const old = world.taken('a');
+      world.put(old[2], what === 'own' ? [old[1], old[2], 1, old[3]] : what, '.keys');
+      await world.secrets.rekey(otherSeed);
+      expect([world.secrets.get('a'), world.secrets.get('b')]).toEqual(['S3CRET a', 'S3CRET b']);
+      world.put('a', old); // of a tab that had not heard of it
+      expect(world.secrets.get('a')).toBe('S3CRET a');
+      await world.secrets.set('b', 'new');
+      expect((await world.again({ seed: otherSeed })).secrets.get('b')).toBe('new');
+    }
+  });
+
   it('goes on without what is damaged, which stays so', async () => {
     const world = await withTwo();
     const [version, era, keyId, box] = world.taken('a');

@@ -1,7 +1,7 @@
 // The face of secrets: what is kept, what comes back, what is refused, what is durable when. On stores in memory.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../backends/memory';
-import { openSecrets, type Secrets } from '../../src/services/secrets';
+import { openSecrets, type Secrets, type SecretValue } from '../../src/services/secrets';
 import { type Opened, openIn, otherSeed, seed, type World } from '../venue/helpers';
 
 const bytes = (...of: number[]) => new Uint8Array(of);
@@ -98,6 +98,13 @@ describe('a secret', () => {
     expect(both()).toEqual([bytes(2), 'one']);
     await secrets.rotate('a', () => 'three');
     expect(both()).toEqual(['three', bytes(2)]);
+    const wiped: SecretValue[] = [];
+    await secrets.set('a', bytes(7));
+    await secrets.rotate('a', (value) => {
+      wiped.push((value as Uint8Array).fill(0));
+      return 'and wiped';
+    });
+    expect([...wiped, ...both()]).toEqual([bytes(0), 'and wiped', bytes(7)]);
     await secrets.set('a', 'four');
     expect(both()).toEqual(['four', undefined]);
     await Promise.all([1, 2, 3].map((n) => secrets.rotate('a', (value) => `${value}, ${n}`)));
@@ -302,6 +309,8 @@ describe('a venue that closes', () => {
     expect(() => secrets.get('a')).toThrow(code('closed'));
     await expect(secrets.set('a', 'b')).rejects.toThrow(code('closed'));
     await expect(rekeying).rejects.toThrow(code('closed'));
+    const late = await openSecrets(venue);
+    expect(() => late.get('a')).toThrow(code('closed'));
   }, 30_000);
 
   it('shows no key to who prints what it opened', async () => {

@@ -79,7 +79,9 @@ export class Stored {
     const [version, , keyId, box] = entry;
     const stated = this.versions.get(name);
     const data = isTime(stated) && stated !== version ? undefined : this.dataKey(keyId, key);
-    return { plain: data && unseal(data, box, boundOf('secret', name, entry)), keyId };
+    const plain = data && unseal(data, box, boundOf('secret', name, entry));
+    if (data !== key.data) data?.fill(0);
+    return { plain, keyId };
   }
 
   private dataKey(id: string, key: Key): Bytes | undefined {
@@ -141,7 +143,7 @@ export class Stored {
         keys.set(id, [...said, seal(next.wrap, data, boundOf('key', id, said))]);
       };
       for (const [id, value] of this.keys) {
-        const data = id === presentName ? undefined : this.dataKey(id, key);
+        const data = id === presentName || id === key.id ? undefined : this.dataKey(id, key);
         if (!data) continue;
         const since = (value as Past)[2];
         if (id === next.id || (now - since > pastMsMax && !named.has(id))) keys.delete(id);
