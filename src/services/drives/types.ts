@@ -1,8 +1,8 @@
 // The face of a drive: the promises face of node:fs, as far as a drive has it.
 import type { Dirent, Stats } from './entry';
 
-/** Text is UTF-8. */
-export type Encoding = 'utf8' | 'utf-8';
+/** `utf8`; others are refused with ERR_INVALID_ARG_VALUE. A string, so that what takes Node's `fs` takes a drive. */
+export type Encoding = string;
 
 /** What a file may be written from. Text is encoded as UTF-8. */
 export type FileData = string | ArrayBufferView | AsyncIterable<string | Uint8Array>;
@@ -13,11 +13,17 @@ export interface ReadOptions<E extends Encoding | null | undefined = Encoding | 
 }
 
 export interface WriteOptions {
-  encoding?: string | null | undefined;
+  encoding?: Encoding | null | undefined;
   /** Permissions of a file that is made, less 0o022. Default 0o666. */
   mode?: number | string | undefined;
-  /** `w` in place of what is there, `a` after it; with `x` nothing may be there. */
-  flag?: string | undefined;
+  /** `w` in place of what is there, `a` after it; with `x` nothing may be there. Numbers are refused. */
+  flag?: string | number | undefined;
+}
+
+export interface MkdirOptions {
+  recursive?: boolean | undefined;
+  /** Permissions, less 0o022. Default 0o777. */
+  mode?: number | string | undefined;
 }
 
 export interface ReaddirOptions {
@@ -35,18 +41,16 @@ export interface Drive {
   /** Itself: for clients that look for `fs.promises`. */
   readonly promises: Drive;
   readFile(path: string, options?: ReadOptions<null | undefined> | null): Promise<Uint8Array>;
-  readFile(path: string, options: Encoding | ReadOptions<Encoding>): Promise<string>;
+  readFile(path: string, options?: Encoding | ReadOptions<Encoding>): Promise<string>;
   readFile(path: string, options?: Encoding | ReadOptions | null): Promise<string | Uint8Array>;
   writeFile(path: string, data: FileData, options?: WriteOptions | string | null): Promise<void>;
   appendFile(path: string, data: FileData, options?: WriteOptions | string | null): Promise<void>;
   truncate(path: string, length?: number): Promise<void>;
   /** @param mode 1: nothing may be there */
-  copyFile(from: string, to: string, mode?: number): Promise<void>;
-  /** @returns with `recursive` the first folder that was made, if any */
-  mkdir(
-    path: string,
-    options?: { recursive?: boolean | undefined; mode?: number | string | undefined } | number | string | null,
-  ): Promise<string | undefined>;
+  copyFile(from: string, to: string, mode?: number | string): Promise<void>;
+  /** @returns the first folder that was made, if any */
+  mkdir(path: string, options: MkdirOptions & { recursive: true }): Promise<string | undefined>;
+  mkdir(path: string, options?: MkdirOptions | number | string | null): Promise<void>;
   /** Makes a folder whose name begins so. */
   mkdtemp(prefix: string): Promise<string>;
   readdir(path: string, options: ReaddirOptions & { withFileTypes: true }): Promise<Dirent[]>;
