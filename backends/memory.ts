@@ -221,11 +221,11 @@ export function memoryBackend(store?: MemoryStore): Backend {
     },
 
     blobs: {
-      put(pieces, name, at) {
+      put(pieces, name, now) {
         const work = async () => {
           const parts: Bytes[] = [];
           for await (const piece of pieces) parts.push(piece.slice());
-          mine.blobs.set(await name(), { bytes: concatBytes(parts), at });
+          mine.blobs.set(await name(), { bytes: concatBytes(parts), at: now() });
         };
         return track(work());
       },

@@ -82,9 +82,9 @@ export interface BlobStore {
    * Stores bytes whole and durably, as strict as can be, also in the place of others of that name. If anything fails, or `pieces` throws, it
    * rejects and nothing has changed.
    * @param pieces its bytes, in order, in pieces of any size, which may be overwritten once the next one is asked for.
-   * @param name asked for when they have ended. @param at the time of the put, in ms since 1970.
+   * @param name asked for when they have ended. @param now the time, in ms since 1970: that of a put is the one at its end.
    */
-  put(pieces: AsyncIterable<Bytes>, name: () => Promise<string>, at: number): Promise<void>;
+  put(pieces: AsyncIterable<Bytes>, name: () => Promise<string>, now: () => number): Promise<void>;
   /** Undefined if there is none of that name. */
   get(name: string): Promise<StoredBlob | undefined>;
   /** Those that were put last before a time, by their names, with that time (0 where nobody else can have put them). What puts that never ended

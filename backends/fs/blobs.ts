@@ -8,6 +8,9 @@ import { writeLarge } from './large';
 import { blobsName, isBlobName } from './names';
 import { nameOf, readFileAt, streamFile } from './stored';
 
+/** Who streams 1 GB wants little of it in memory: 45 MB above the start, with 4 MB slabs 55 and once 93; as fast. */
+const slabBytes = 1024 * 1024;
+
 export function openBlobs(disk: Disk, store: string): BlobStore {
   const folder = join(store, blobsName);
   let entered: Promise<void> | undefined;
@@ -53,7 +56,7 @@ export function openBlobs(disk: Disk, store: string): BlobStore {
       return {
         name: nameOf(path),
         size,
-        stream: () => streamFile(disk, path, size),
+        stream: () => streamFile(disk, path, size, slabBytes),
         read: (offset, length) => readFileAt(disk, path, size, offset, length),
       };
     },

@@ -274,9 +274,9 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
       return track(replace(live(), lines));
     },
     blobs: {
-      async put(pieces, name, at) {
+      async put(pieces, name, now) {
         live();
-        return track(blobs.put(pieces, name, at));
+        return track(blobs.put(pieces, name, now));
       },
       async get(name) {
         live();

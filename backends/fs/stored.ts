@@ -6,10 +6,15 @@ import type { Disk } from './disk';
 import { attempt, closeQuietly, ioError, readExactly, using } from './files';
 
 /** 0.2 s for 200 MB, cold hashes included; larger slabs are no faster and hold more memory. */
-const slabBytes = 4 * 1024 * 1024;
+const largeSlabBytes = 4 * 1024 * 1024;
 
 /** All of a file, one slab ahead of whoever reads it: the disk works while the slab before is being hashed. */
-export async function* streamFile(disk: Disk, path: string, size: number): AsyncGenerator<Bytes, void> {
+export async function* streamFile(
+  disk: Disk,
+  path: string,
+  size: number,
+  slabBytes = largeSlabBytes,
+): AsyncGenerator<Bytes, void> {
   if (size === 0) return; // a log that was cut to nothing is not there any more
   const file = await attempt('open', path, disk.open(path, 'r'));
   const read = (at: number): Promise<Bytes> | undefined => {

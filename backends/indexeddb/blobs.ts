@@ -1,7 +1,7 @@
 // Bytes outside entries, in parts under an id of their own; a record under the blob's name says which. So a put whose name is known only at its
 // end, and one that never ends, leave what stands alone. Knows nothing of what the bytes are or who names them.
 import { wrap } from 'idb';
-import type { BlobStore, Bytes, StoredBlob } from '../../src/backend';
+import { type BlobStore, type Bytes, type StoredBlob, TidemarkError } from '../../src/backend';
 import { bytesOf, type Key, read, readRecords, under, write } from './records';
 
 /** Nobody puts a blob as the page goes, so parts may be larger than a commit's: 100 MB are 400 records. */
@@ -94,8 +94,8 @@ export function openBlobs(
   }
 
   return {
-    async put(pieces, name, at) {
-      const id = `${idPrefix(at)}-${globalThis.crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+    async put(pieces, name, now) {
+      const id = `${idPrefix(now())}-${globalThis.crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
       try {
         const size = await putParts(id, pieces);
         const key = nameKey(await name());
@@ -103,9 +103,15 @@ export function openBlobs(
           write(db, ['blobs'], 'strict', async (tx) => {
             const store = tx.objectStore('blobs');
             const before: BlobRecord | undefined = await wrap(store.get(key));
+            // Whoever looks for what puts of pages that are gone have left may have taken a page for gone that was frozen for a day.
+            if ((await wrap(store.count(under(partKey(id))))) < Math.ceil(size / partBytes))
+              throw new TidemarkError(
+                'io',
+                `${target}: the page was away for too long while a blob was put; put it again`,
+              );
             // Written already, should this transaction be one that is tried again.
             if (before && before.id !== id) store.delete(under(partKey(before.id)));
-            store.put({ id, size, at } satisfies BlobRecord, key);
+            store.put({ id, size, at: now() } satisfies BlobRecord, key);
           }),
         );
       } catch (error) {

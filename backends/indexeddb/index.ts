@@ -299,9 +299,9 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     persist: async () => (await globalThis.navigator?.storage?.persist?.().catch(() => false)) ?? false,
 
     blobs: {
-      async put(pieces, name, at) {
+      async put(pieces, name, now) {
         live();
-        await track('write a blob', blobs.put(pieces, name, at));
+        await track('write a blob', blobs.put(pieces, name, now));
       },
       async get(name) {
         live();

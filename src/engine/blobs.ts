@@ -51,6 +51,7 @@ interface State {
   readonly options: { readonly backend: Backend; readonly clock: Clock; readonly crypto: Crypto };
   readonly forks: ReadonlySet<unknown>;
   readonly sweeper: Sweeper;
+  readonly joiner: { catchUp(): Promise<void> };
   readonly closed: boolean;
   guard(): void;
 }
@@ -86,7 +87,7 @@ export class BlobKeeper implements Blobs {
       return hash;
     };
     try {
-      await this.store.put(pieces(), name, clock.now());
+      await this.store.put(pieces(), name, () => clock.now());
       const blob = { hash: hash!, size };
       this.state.guard();
       named(blob);
@@ -101,13 +102,16 @@ export class BlobKeeper implements Blobs {
     const blob = await this.store.get(hash);
     if (!blob) return undefined;
     const bytes = new Uint8Array(blob.size);
+    const hasher = crypto.digest ? undefined : crypto.hasher();
     let at = 0;
     for await (const piece of blob.stream()) {
       if (at + piece.length > bytes.length) throw this.damaged(hash);
       bytes.set(piece, at);
+      hasher?.update(piece);
       at += piece.length;
     }
-    if (at < bytes.length || toHex(await (crypto.digest ?? crypto.sha256)(bytes)) !== hash) throw this.damaged(hash);
+    const digest = hasher?.digest() ?? (await crypto.digest!(bytes));
+    if (at < bytes.length || toHex(digest) !== hash) throw this.damaged(hash);
     return bytes;
   }
 
@@ -169,6 +173,8 @@ export class BlobKeeper implements Blobs {
       if (unnamed.size === 0) return 0;
       // Entries may have been moved past the checkpoint while it was made: all of them are in commits now.
       await sweeper.flush(closeFlushMsMax);
+      // What others named while nothing was heard of them is seen as it is joined.
+      if (!options.backend.exclusive) await this.state.joiner.catchUp();
       const turn = turns(options.clock);
       const before = new HashScanner(unnamed);
       for await (const slab of previous?.stream() ?? []) {

@@ -160,7 +160,7 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
  */
 function isCovered({ payload }: CommitLine, checkpoint: CheckpointPayload, exclusive: boolean): boolean {
   const cover = checkpoint.covers[payload.writer];
-  return cover ? payload.index <= cover[0] : exclusive && payload.time < checkpoint.time;
+  return cover ? payload.index <= cover[0] : exclusive && payload.time <= checkpoint.time;
 }
 
 const venuesOf = (logs: readonly ReadLog[], known: ReadonlySet<string>): string[] =>

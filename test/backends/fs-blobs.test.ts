@@ -20,7 +20,11 @@ function putAll(backend: Backend): { resolved: number; done: Promise<void> } {
     await backend.open(venue);
     for (const which of [0, 1, 0]) {
       const parts = pieces(contents[which]!.subarray(0, 60), contents[which]!.subarray(60));
-      await backend.blobs!.put(parts, async () => names[which]!, 0);
+      await backend.blobs!.put(
+        parts,
+        async () => names[which]!,
+        () => 0,
+      );
       progress.resolved++;
     }
   })();
@@ -73,7 +77,11 @@ describe('blobs in a folder', () => {
       };
       let resolved = 0;
       for (const [i, name] of names.entries()) {
-        const put = backend.blobs!.put(pieces(contents[i]!), async () => name, 0);
+        const put = backend.blobs!.put(
+          pieces(contents[i]!),
+          async () => name,
+          () => 0,
+        );
         await put.then(
           () => resolved++,
           (error) => expect(error).toMatchObject({ code: 'io' }),
@@ -94,14 +102,22 @@ describe('blobs in a folder', () => {
     const world = await makeFsWorld();
     let backend = world.backend();
     await backend.open(venue);
-    await backend.blobs!.put(pieces(contents[1]!), async () => names[1]!, 0);
+    await backend.blobs!.put(
+      pieces(contents[1]!),
+      async () => names[1]!,
+      () => 0,
+    );
     await backend.close();
     const folder = join(world.folder, 'blobs');
     await writeFile(join(folder, '1.tmp'), 'half of something');
     await writeFile(join(folder, 'a friend.txt'), 'not ours');
     backend = world.backend();
     await backend.open(venue);
-    await backend.blobs!.put(pieces(contents[0]!), async () => names[0]!, 0);
+    await backend.blobs!.put(
+      pieces(contents[0]!),
+      async () => names[0]!,
+      () => 0,
+    );
     expect((await readdir(folder)).sort()).toEqual(['a friend.txt', ...names].sort());
     expect([...(await backend.blobs!.list(0)).keys()].sort()).toEqual(names);
     await backend.close();

@@ -1,6 +1,9 @@
 // An opening shows what was durable last, and nothing that was not: whatever the clock did since, and whatever went wrong with a checkpoint.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fsBackend } from '../../backends/fs';
+import type { Venue } from '../../src/node';
 import { Lab, quiet } from './lab';
 import { keyName, seed } from './stores';
 
@@ -34,6 +37,33 @@ describe('an opening shows what was durable last', () => {
       expect((await specimen.look()).state).toEqual(new Map([['notes/n', 'after']]));
     });
   }
+
+  it.each([
+    ['a log that was removed, and not the one with what was deleted since', 0],
+    ['the last log that was removed', 1],
+  ])('also when loss of power brings back %s', async (_, which) => {
+    const specimen = await lab.lay(new Map());
+    const logs = async () => (await readdir(specimen.store)).filter((name) => name.startsWith('log.'));
+    const live = async (work: (venue: Venue) => unknown) => {
+      const venue = await specimen.open();
+      await work(venue);
+      await venue.close();
+    };
+    await live((venue) => {
+      for (const key of ['deleted', 'kept']) venue.region('notes').set(key, 1);
+    });
+    const [first] = await logs();
+    await live((venue) => venue.region('notes').delete('deleted'));
+    const name = which === 0 ? first! : (await logs()).find((other) => other !== first)!;
+    const bytes = await readFile(join(specimen.store, name));
+    // Nothing is written any more, so that all of them are of one time.
+    for (let i = 0; i < 3; i++) await live((venue) => venue.checkpoint());
+    expect(await logs()).toEqual([]);
+    await writeFile(join(specimen.store, name), bytes);
+    const { state, recovery } = await specimen.look();
+    expect(recovery).toMatchObject({ ...quiet, commits: 0 });
+    expect(state).toEqual(new Map([['notes/kept', 1]]));
+  });
 
   it('also after a checkpoint that failed between two that did not', async () => {
     const specimen = await lab.lay(new Map([[keyName, Buffer.from(`${Buffer.from(seed).toString('hex')}\n`)]]));

@@ -296,7 +296,7 @@ describe('bytes that are missing or wrong', () => {
     async function* other() {
       yield textBytes('B');
     }
-    await blobsOf(origin).put(other(), async () => wrong, 0);
+    await blobsOf(origin).put(other(), async () => wrong, () => 0);
 
     const damaged = { code: 'damaged' };
     for (const hash of [gone, wrong]) await expect(assets.get(hash)).rejects.toMatchObject(damaged);

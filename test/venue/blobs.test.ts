@@ -26,7 +26,11 @@ async function flip(store: MemoryStore, hash: string, change: (bytes: Bytes) => 
   async function* pieces() {
     yield changed;
   }
-  await blobs!.put(pieces(), async () => hash, 0);
+  await blobs!.put(
+    pieces(),
+    async () => hash,
+    () => 0,
+  );
 }
 
 const readAll = async (pieces: AsyncIterable<Bytes> | undefined): Promise<string> => {
@@ -390,6 +394,21 @@ describe('a blob is kept as long as it is named', () => {
     }
     expect(await one.venue.blobs.size(unnamed.hash)).toBe(undefined);
     expect(await one.venue.blobs.size(named.hash)).toBe(12);
+    await one.venue.close();
+    await other.venue.close();
+  });
+
+  it('by somebody else, of whom nothing was heard for days', async () => {
+    const world = { store: memoryStore(), clock: new SimClock() };
+    const [one, other] = [await openIn(world), await openIn(world)];
+    other.backend.unheard = [];
+    const { hash } = await putUnder(one.venue, 'a', 'unheard');
+    await one.venue.flush();
+    await world.clock.advance(2 * dayMs);
+    other.venue.region('r').set('k', 1);
+    Object.assign(other.backend, { newer: memoryBackend(world.store).newer });
+    await other.venue.checkpoint();
+    expect(await one.venue.blobs.size(hash)).toBe(7);
     await one.venue.close();
     await other.venue.close();
   });

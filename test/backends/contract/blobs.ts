@@ -10,7 +10,12 @@ const [a, b, c] = ['a', 'b', '0'].map(nameOf) as [string, string, string];
 /** Registers it. */
 export function blobsContract(stage: Stage): void {
   const blobs = (): BlobStore => stage.backend.blobs!;
-  const put = (name: string, at: number, ...parts: Uint8Array[]) => blobs().put(pieces(...parts), async () => name, at);
+  const put = (name: string, at: number, ...parts: Uint8Array[]) =>
+    blobs().put(
+      pieces(...parts),
+      async () => name,
+      () => at,
+    );
 
   async function all(name: string): Promise<Bytes | undefined> {
     const blob = await blobs().get(name);
@@ -49,7 +54,11 @@ export function blobsContract(stage: Stage): void {
           yield new Uint8Array(0);
         }
       }
-      await blobs().put(reused(), async () => a, 1);
+      await blobs().put(
+        reused(),
+        async () => a,
+        () => 1,
+      );
       expectSame((await all(a))!, whole);
       await put(b, 1, ...[whole.subarray(0, 1), whole.subarray(1, 900_000), whole.subarray(900_000)]);
       expectSame((await all(b))!, whole);
@@ -85,7 +94,7 @@ export function blobsContract(stage: Stage): void {
           expect(ended).toBe(true);
           return a;
         },
-        1,
+        () => 1,
       );
       expectSame((await all(a))!, pattern(10, 1));
     });
@@ -98,11 +107,17 @@ export function blobsContract(stage: Stage): void {
         yield pattern(600_000, 2);
         throw new Error('the source is broken');
       }
-      await expect(blobs().put(failing(), async () => a, 2)).rejects.toThrow('the source is broken');
+      await expect(
+        blobs().put(
+          failing(),
+          async () => a,
+          () => 2,
+        ),
+      ).rejects.toThrow('the source is broken');
       const nameless = async () => {
         throw new Error('no name');
       };
-      await expect(blobs().put(pieces(pattern(600_000, 3)), nameless, 2)).rejects.toThrow('no name');
+      await expect(blobs().put(pieces(pattern(600_000, 3)), nameless, () => 2)).rejects.toThrow('no name');
       expectSame((await all(a))!, pattern(300_000, 1));
       await expect.poll(async () => (await stage.backend.usage()).bytes).toBe(before);
     });
@@ -142,7 +157,11 @@ export function blobsContract(stage: Stage): void {
       const other = stage.world.backend();
       await other.open(venue);
       expect((await other.blobs!.get(a))?.size).toBe(500);
-      await other.blobs!.put(pieces(pattern(500, 1)), async () => a, 7);
+      await other.blobs!.put(
+        pieces(pattern(500, 1)),
+        async () => a,
+        () => 7,
+      );
       await blobs().delete(a, 1);
       expectSame((await all(a))!, pattern(500, 1));
       await other.close();
