@@ -13,11 +13,11 @@ const KB = 1024;
 const MB = 1024 * KB;
 const rounds = Number(process.env.ROUNDS ?? 5);
 const streamed = Number(process.env.MB ?? 1024);
-/** How many of a size make one sample. */
+/** How many of a size in each round. */
 const sizes = [
-  { name: '1 KB', bytes: KB, times: 100 },
+  { name: '1 KB', bytes: KB, times: 50 },
   { name: '1 MB', bytes: MB, times: 10 },
-  { name: '100 MB', bytes: 100 * MB, times: 1 },
+  { name: '100 MB', bytes: 100 * MB, times: 2 },
 ] as const;
 
 interface Place {
@@ -102,36 +102,39 @@ const ways: Way[] = [
   },
 ];
 
-/** Times each way at one size, one after the other, in turns. @returns ms by way and call. */
+/** Times each way at one size, call by call in turns: whatever else the machine does meets all of them alike. @returns ms by way and call */
 async function measure(scratch: string, bytes: Uint8Array, times: number): Promise<Map<string, number[]>> {
   const samples = new Map<string, number[]>();
   const counter = new DataView(bytes.buffer);
   let n = 0;
   for (let round = 0; round <= rounds; round++) {
-    // In another order each time: what comes after a large write waits for it.
-    for (const way of round % 2 ? ways : [...ways].reverse()) {
-      const folder = join(scratch, `${n++}`);
+    const places: (Place & { way: Way; names: string[] })[] = [];
+    for (const way of ways) {
+      const folder = join(scratch, `${round}.${places.length}`);
       mkdirSync(folder);
       const venue = await openVenue({ store: join(folder, 'store') });
-      const place = { folder, venue, assets: openAssets(venue) };
-      const timed = async (call: 'put' | 'get', work: () => Promise<void>) => {
-        const start = performance.now();
-        await work();
-        const name = `${call} ${way.name}`;
-        // The first round warms up.
-        if (round > 0) samples.set(name, [...(samples.get(name) ?? []), (performance.now() - start) / times]);
-      };
-      const names: string[] = [];
-      await timed('put', async () => {
-        for (let i = 0; i < times; i++) {
-          counter.setUint32(0, n * 1000 + i);
-          names.push(await way.put(place, bytes, i));
+      places.push({ way, names: [], folder, venue, assets: openAssets(venue) });
+    }
+    const inTurns = async (call: 'put' | 'get', work: (place: (typeof places)[number], i: number) => Promise<void>) => {
+      for (let i = 0; i < times; i++)
+        for (let turn = 0; turn < places.length; turn++) {
+          const place = places[(i + round + turn) % places.length]!;
+          const start = performance.now();
+          await work(place, i);
+          const name = `${call} ${place.way.name}`;
+          // The first round warms up.
+          if (round > 0) samples.set(name, [...(samples.get(name) ?? []), performance.now() - start]);
         }
-      });
-      await timed('get', async () => {
-        for (const name of names)
-          if ((await way.get(place, name)).length !== bytes.length) throw new Error(`bench: ${name} is short`);
-      });
+    };
+    await inTurns('put', async (place, i) => {
+      counter.setUint32(0, n++);
+      place.names.push(await place.way.put(place, bytes, i));
+    });
+    await inTurns('get', async (place, i) => {
+      const found = await place.way.get(place, place.names[i]!);
+      if (found.length !== bytes.length) throw new Error(`bench: ${place.names[i]} is short`);
+    });
+    for (const { venue, folder } of places) {
       await venue.close();
       rmSync(folder, { recursive: true });
     }
