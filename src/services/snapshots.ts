@@ -5,43 +5,16 @@ import { TidemarkError } from '../base/errors';
 import type { Clock, Logger } from '../base/seams';
 import { retryMsMax, retryMsMin } from '../engine/limits';
 import { Sweeper } from '../engine/sweeper';
+import type { Line } from './snapshots/line';
 import type {
   SnapshotCloseReport,
   SnapshotFailure,
   SnapshotHooks,
   SnapshotOptions,
-  SnapshotPlace,
   SnapshotState,
   SnapshotTarget,
   SnapshotWriter,
 } from './snapshots/types';
-
-interface Save {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-/** A key with something unsaved. Requests have numbers, counted from 1. */
-interface Line {
-  readonly key: string;
-  readonly place: SnapshotPlace;
-  readonly sweeper: Sweeper;
-  requested: number;
-  /** The newest request that the write under way is for. */
-  taken: number;
-  saved: number;
-  writing: boolean;
-  reason: string;
-  /** What the last write is or was for. */
-  attempt: { readonly request: number; readonly reason: string };
-  /** The newest request whose bytes were handed to the place. */
-  issued: number;
-  /** Who waits: for the write under way, and for one after that. */
-  served: Save[];
-  saves: Save[];
-  /** What was written as the page or process went, and is under way. */
-  now: { readonly request: number; readonly work: Promise<void> } | undefined;
-}
 
 const isAmount = (ms: number) => ms >= 0 && ms < 2 ** 31;
 
@@ -114,7 +87,18 @@ export function snapshotWriter(
       failed: (error, _, retryInMs) => failed(line, error as TidemarkError, retryInMs),
     });
     const line: Line = {
-      ...{ key, place, sweeper, requested: 0, taken: 0, saved: 0, issued: 0, writing: false, reason: '' },
+      ...{
+        key,
+        place,
+        sweeper,
+        requested: 0,
+        taken: 0,
+        saved: 0,
+        issued: 0,
+        writing: false,
+        reason: '',
+        forced: false,
+      },
       ...{ attempt: { request: 0, reason: '' }, served: [], saves: [], now: undefined },
     };
     lines.set(key, line);
@@ -133,8 +117,12 @@ export function snapshotWriter(
     return line;
   }
 
-  /** Who waits is told by us, at the first failure; the sweeper's own promise waits for success. */
-  const force = (line: Line): void => void line.sweeper.flush().catch(() => undefined);
+  /** Who waits is told by us, at the first failure. The sweeper's own waiters wait for success, so we leave none behind, however often we ask. */
+  function force(line: Line): void {
+    if (line.forced) return;
+    line.forced = true;
+    line.sweeper.flush(0).catch(() => undefined);
+  }
 
   const broken = (line: Line, cause: unknown): TidemarkError => {
     const { message } = cause instanceof Error ? cause : new Error(String(cause));
@@ -161,6 +149,7 @@ export function snapshotWriter(
   async function write(line: Line): Promise<void> {
     const { requested: request, reason } = line;
     line.attempt = { request, reason };
+    line.forced = false;
     line.served = line.saves;
     line.saves = [];
     if (line.saved < request) {
@@ -210,6 +199,7 @@ export function snapshotWriter(
       retryInMs,
     });
     const told = line.served.splice(0);
+    line.forced = false; // the sweeper has put it off
     if (told.length === 0)
       logger.warn(`${place.name}: not saved (${reason}), next try in ${retryInMs} ms: ${error.message}`, error);
     for (const save of told) save.reject(error);

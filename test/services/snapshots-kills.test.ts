@@ -94,6 +94,39 @@ describe('files of a process that is killed in mid-snapshot, fifty times', () =>
   }, 600_000);
 });
 
+describe('a file that two processes write at the same time', () => {
+  it('is whole whenever somebody looks, and so is its backup', async () => {
+    const children = [1, 2].map((nth) =>
+      start(program, {
+        folder: join(folder, 'files'),
+        trace: join(folder, `trace.${nth}`),
+        after: nth * 1000,
+        way: 'killed',
+      } satisfies SnapshotsOptions),
+    );
+    await Promise.all(children.map((child) => child.said('saving')));
+    const seen = new Set<number>();
+    const broken: string[] = [];
+    await expect
+      .poll(
+        async () => {
+          for (const name of ['small.json', 'large.json', 'small.json.bak']) {
+            if (!(await readdir(join(folder, 'files'))).includes(name)) continue;
+            const generation = await found(name);
+            if (generation === undefined) broken.push(name);
+            else if (name === 'small.json') seen.add(generation);
+          }
+          return Math.min(...[1, 2].map((nth) => [...seen].filter((one) => Math.floor(one / 1000) === nth).length));
+        },
+        { interval: 1, timeout: 30_000 },
+      )
+      .toBeGreaterThan(5);
+    expect(broken).toEqual([]);
+    for (const child of children) child.kill();
+    for (const child of children) expect((await child.ended).stderr).toBe('');
+  });
+});
+
 describe('what is pending when a process ends', () => {
   it.each<[SnapshotsOptions['way'], NodeJS.Signals | undefined, object, number]>([
     ['runs out', undefined, { code: 0, stderr: '' }, 1],
