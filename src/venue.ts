@@ -1,5 +1,5 @@
 // A venue: one opened store. Opens and closes in order, and hands out regions; what they do is the engine's.
-import type { Backend, Usage } from './backend';
+import type { Backend, Stored, Usage } from './backend';
 import { type Bytes, encodeUtf8, toHex } from './base/bytes';
 import { TidemarkError } from './base/errors';
 import type { Clock, Crypto, Logger, SyncStore } from './base/seams';
@@ -203,10 +203,17 @@ export async function open(options: VenueOptions, platform: Platform): Promise<V
     }
     // After the store: what is in neither was not written yet.
     const journaled = joiner.journalLogs(stored.venue);
-    const recovered = await recover(
-      { ...stored, logs: [...logs, ...journaled] },
-      { backend, clock, crypto, did: identity.did, trusted, report },
-    );
+    const look = ({ checkpoints, logs }: Pick<Stored, 'checkpoints' | 'logs'>) =>
+      recover(
+        { ...stored, checkpoints, logs: [...logs, ...journaled] },
+        { backend, clock, crypto, did: identity.did, trusted, report },
+      );
+    const recovered = await look(stored).catch(async (error) => {
+      // Others may have replaced the checkpoint while it was read.
+      if (!backend.newer || error.code !== 'io') throw error;
+      Object.assign(report, emptyReport(), { evicted: report.evicted });
+      return look(await backend.newer({}));
+    });
     await engine.load(recovered, stored.venue ?? proposed);
     report.rolledBack = mark?.venue === engine.venue && !report.evicted && joiner.lacks(mark.root);
     await platform.saveSeed?.();

@@ -2,11 +2,14 @@
 // back is told from a new one. On pages without a browser; test/browser does the same in real ones.
 import { describe, expect, it } from 'vitest';
 import { memoryBackend, memoryStore } from '../../backends/memory';
+import type { Backend } from '../../src/backend';
+import { TidemarkError } from '../../src/backend';
 import { fromHex } from '../../src/base/bytes';
 import { createIdentity } from '../../src/identity/identity';
 import type { CommitInfo } from '../../src/index';
 import { encodeBody } from '../../src/log/entries';
 import { type CommitPayload, encodeLine } from '../../src/log/line';
+import { openVenue } from '../../src/node';
 import { nodeCrypto } from '../../src/platform/node-crypto';
 import { otherSeed, seed, settle } from './helpers';
 import { entriesOf, journal, newOrigin, type Origin, openTab, type Tab } from './pages';
@@ -117,6 +120,47 @@ describe('a tab that has missed commits catches up', () => {
     await settle();
     expect(entriesOf(tab.venue)).toEqual({});
     expect(tab.venue.health().lastFailure).toMatchObject({ reason: 'remote', code: 'damaged' });
+  });
+});
+
+describe('an opening whose checkpoint is replaced while it is read', () => {
+  const gone = async (): Promise<never> => {
+    throw new TidemarkError('io', 'checkpoint 1 was replaced by others');
+  };
+  async function openWithout(origin: Origin, newer: NonNullable<Backend['newer']>) {
+    const inner = memoryBackend(origin.store);
+    const backend: Backend = {
+      ...inner,
+      newer,
+      async open(venue) {
+        const stored = await inner.open(venue);
+        const [found] = stored.checkpoints;
+        return {
+          ...stored,
+          checkpoints: [{ ...found!, stream: () => ({ [Symbol.asyncIterator]: () => ({ next: gone }) }), read: gone }],
+        };
+      },
+    };
+    return openVenue({ store: backend, seed, clock: origin.clock.process(), signals: false });
+  }
+
+  it('looks once more, and finds the one that stands', async () => {
+    const origin = newOrigin();
+    const tab = await openTab(origin);
+    await write(tab, 'a', 1);
+    await tab.venue.checkpoint();
+    const venue = await openWithout(origin, (known) => memoryBackend(origin.store).newer!(known));
+    expect(entriesOf(venue)).toEqual({ a: 1 });
+    expect(venue.health()).toMatchObject({ status: 'ok', recovery: { checkpoint: 1, damage: [] } });
+    await venue.close();
+  });
+
+  it('is refused when it cannot be read then, either', async () => {
+    const origin = newOrigin();
+    const tab = await openTab(origin);
+    await write(tab, 'a', 1);
+    await tab.venue.checkpoint();
+    await expect(openWithout(origin, gone)).rejects.toMatchObject({ code: 'io' });
   });
 });
 
