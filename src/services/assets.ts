@@ -73,7 +73,7 @@ export function openAssets(venue: Venue): Assets {
     return { assets: page, nextCursor: undefined };
   };
 
-  const check = async ({ hash, size }: Asset): Promise<AssetCheck> => {
+  const read = async ({ hash, size }: Stored): Promise<AssetCheck> => {
     try {
       const pieces = (await blobs.stream(hash))?.[Symbol.asyncIterator]();
       if (!pieces) return { hash, size, state: 'missing' };
@@ -84,23 +84,28 @@ export function openAssets(venue: Venue): Assets {
       return { hash, size, state: 'damaged', error };
     }
   };
+  /** @returns undefined if there is none, or no longer */
+  const check = async (hash: string): Promise<AssetCheck | undefined> => {
+    const stored = assets.get(keyOf(hash));
+    const checked = stored && (await read(stored));
+    if (checked && checked.state !== 'ok') await venue.catchUp();
+    return has(hash) ? checked : undefined;
+  };
   async function* checkAll(): AsyncGenerator<AssetCheck, void> {
     let cursor: string | undefined;
     do {
       const page = list({ limit: pageSize, cursor });
-      for (const asset of page.assets) {
-        if (!has(asset.hash)) continue;
-        const checked = await check(asset);
-        if (checked.state !== 'ok') await venue.catchUp();
-        if (has(asset.hash)) yield checked;
+      for (const { hash } of page.assets) {
+        const checked = await check(hash);
+        if (checked) yield checked;
       }
       cursor = page.nextCursor;
     } while (cursor);
   }
   const checkOne = async (hash: string): Promise<AssetCheck> => {
-    const stored = assets.get(keyOf(hash));
-    if (!stored) throw error('not_found', hash, 'there is none');
-    return check(view(stored));
+    const checked = await check(hash);
+    if (!checked) throw error('not_found', hash, 'there is none');
+    return checked;
   };
 
   return {
