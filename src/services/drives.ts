@@ -1,7 +1,7 @@
 // A file system in a venue: the promises face of node:fs, in a region of its own. Here are the calls, one by one; the tree and the contents are in
 // drives/. Knows the venue's face only.
 import type { Venue } from '../venue';
-import { asksText, bytesOf, checkPath, flagsOf, isStream, modeOf, timeOf } from './drives/arguments';
+import { asksText, bytesOf, checkPath, collected, flagsOf, isStream, modeOf, timeOf } from './drives/arguments';
 import { contentsIn } from './drives/contents';
 import { Dirent, type Entry, isFile, isFolder, isLink, linkType, permissions, Stats } from './drives/entry';
 import { type Call, type DriveError, failure } from './drives/errors';
@@ -53,9 +53,9 @@ export function openDrive(venue: Venue, name: string): Drive {
     const call: Call = ['open', checkPath(path)];
     const { append, exclusive } = flagsOf(options, usual);
     const opening = { exclusive, mode: modeOf(typeof options === 'string' ? null : options, 0o666) };
-    if (!isStream(data)) await contents[append ? 'append' : 'write'](call, path, bytesOf(data), opening);
-    else if (!append) await contents.writeStream(call, path, data, opening);
-    else for await (const piece of data) await contents.append(call, path, bytesOf(piece), opening);
+    if (isStream(data) && !append) return contents.writeStream(call, path, data, opening);
+    const bytes = isStream(data) ? await collected(data) : bytesOf(data);
+    await contents[append ? 'append' : 'write'](call, path, bytes, opening);
   };
 
   /** Changes what is told of a file, and not its content. */
@@ -153,7 +153,7 @@ export function openDrive(venue: Venue, name: string): Drive {
     async rm(path: string, { recursive = false, force = false } = {}) {
       const call: Call = ['rm', checkPath(path)];
       try {
-        const { entry } = tree.find(call, path, 'slash');
+        const { entry } = tree.find(['lstat', path], path, 'slash');
         if (isFolder(entry) && !recursive)
           throw Object.assign(failure('EISDIR', call), { code: 'ERR_FS_EISDIR', errno: 21 });
       } catch (error) {

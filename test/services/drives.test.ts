@@ -59,6 +59,8 @@ describe('contents of files', () => {
     }
     await drive.writeFile('/f', stream());
     await drive.appendFile('/f', stream());
+    await drive.appendFile('/g', stream(), { flag: 'ax' });
+    expect(await drive.readFile('/g', 'utf8')).toBe('ab');
     expect(await drive.readFile('/f', 'utf8')).toBe('abab');
     async function* breaks() {
       yield 'new';

@@ -1,5 +1,5 @@
 // What callers hand in, checked as node:fs checks it, and made into what the rest works with. Knows nothing of trees.
-import { encodeUtf8 } from '../../base/bytes';
+import { concatBytes, encodeUtf8 } from '../../base/bytes';
 import { badArgument } from './errors';
 import type { FileData } from './types';
 
@@ -55,6 +55,13 @@ export function bytesOf(data: unknown): Uint8Array {
     'ERR_INVALID_ARG_TYPE',
     'The "data" argument must be a string, a typed array or an async iterable of them',
   );
+}
+
+/** All of a stream. */
+export async function collected(stream: AsyncIterable<unknown>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of stream) parts.push(bytesOf(part));
+  return concatBytes(parts);
 }
 
 export const isStream = (data: FileData): data is AsyncIterable<string | Uint8Array> =>

@@ -105,12 +105,11 @@ export function contentsIn(venue: Venue, tree: Tree) {
   ): Promise<void> => {
     for (;;) {
       const place = opened(call, path, opening);
-      const { entry = { mode: 0, mtime: 0 } } = place;
       const isStill = (): Place | undefined => {
         const now = opened(call, path, { ...opening, exclusive: false });
-        return now.entry?.mtime === place.entry?.mtime && now.entry?.blob === entry.blob ? now : undefined;
+        return now.entry === place.entry ? now : undefined;
       };
-      const before = await content(call, entry);
+      const before = place.entry ? await content(call, place.entry) : nothing;
       const still = before && isStill();
       if (!still) continue;
       const after = make(before);
