@@ -180,7 +180,11 @@ describe('GET /api/v1/capabilities', () => {
     const { venue } = await openIn();
     const health = venue.health();
     const journal = { ...health.journal, available: true };
-    vi.spyOn(venue, 'health').mockReturnValue({ ...health, journal, capabilities: { appendNow: true, remote: false, blobs: true } });
+    vi.spyOn(venue, 'health').mockReturnValue({
+      ...health,
+      journal,
+      capabilities: { appendNow: true, remote: false, blobs: false },
+    });
     expect((await capabilities(venue)).features).toEqual(['appendNow', 'checkpoint', 'flush', 'fork', 'journal']);
   });
 
