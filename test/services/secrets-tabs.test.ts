@@ -82,7 +82,7 @@ describe('a secret that is set in one tab while another one changes the key', ()
         await trouble(one, two, origin);
         const begun = [two.secrets.set('new', 'set meanwhile')];
         if (!isFirst) begun.push(two.secrets.set('old', 'set meanwhile'), two.secrets.delete('gone').then());
-        await settle();
+        await origin.clock.advance(5);
         begun.unshift(one.secrets.rekey(otherSeed)); // later than the others, and maybe durable before them
         const work = begun.map((one) =>
           one.then(
