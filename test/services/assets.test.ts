@@ -79,6 +79,16 @@ describe.each(['memory', 'folder'])('in %s, what is put', (where) => {
     await venue.close();
   });
 
+  it('has no meta that was left of another life: a put and a deletion elsewhere may cross each other', async () => {
+    const { venue, assets } = await start();
+    const { hash } = await assets.put(textBytes('a'), { name: 'a' });
+    venue.region('tidemark.assets').delete(`${hash.slice(0, 2)}/${hash.slice(2)}`);
+    expect(assets.has(hash)).toBe(false);
+    expect((await assets.put(textBytes('a'))).meta).toEqual({});
+    expect(assets.info(hash)!.meta).toEqual({});
+    await venue.close();
+  });
+
   it('is listed in the order of hashes, by page and by the first digits', async () => {
     const { venue, assets } = await start();
     const hashes = (await Promise.all(Array.from({ length: 60 }, (_, n) => assets.put(textBytes(`${n}`), { n })))).map(
