@@ -149,6 +149,10 @@ describe('a folder that is too large for one commit', () => {
       const moments: string[][] = [];
       const region = other.tab.venue.region('tidemark.drives.d');
       region.subscribe(() => void moments.push(pathsStored(other.tab.venue, 'd')));
+      let changes = 0;
+      one.tab.venue.region('tidemark.drives.d').subscribe(() => {
+        if (changes++ % 20 === 0) moments.push(pathsStored(one.tab.venue, 'd'));
+      });
       const commits = origin.store.commits().length;
       await one.drive.rename('/from', '/to');
       await origin.clock.runUntil(one.tab.venue.flush());

@@ -31,8 +31,14 @@ describe('contents of files', () => {
   it('belong to nobody else: neither what was given nor what was read changes them', async () => {
     for (const size of [10, 2_000_000]) {
       const given = new Uint8Array(size).fill(1);
-      const written = drive.writeFile('/f', given);
-      given.fill(2);
+      let isWritten = false;
+      const written = drive.writeFile('/f', given).then(() => {
+        isWritten = true;
+      });
+      for (let i = 2; !isWritten; i++) {
+        given.fill(i);
+        await undefined;
+      }
       await written;
       const read = await drive.readFile('/f');
       // What is changed while it is written may be written either way, but is never taken for rot.
@@ -326,6 +332,22 @@ describe('a move', () => {
     expect((await openDrive(again.venue, 'd').readdir('/to', { recursive: true })).length).toBe(before);
   });
 
+  it.each([false, true])(
+    'is seen all at once by who listens in the same tab; over an empty folder: %s',
+    async (isThere) => {
+      await drive.mkdir('/from/in', { recursive: true });
+      await drive.writeFile('/from/in/f', 'f');
+      if (isThere) await drive.mkdir('/to');
+      const moments = new Set<string>();
+      const stop = tab.venue.region('tidemark.drives.d').subscribe(() => {
+        moments.add(pathsStored(tab.venue, 'd').join(' '));
+      });
+      await drive.rename('/from', '/to');
+      stop();
+      expect([...moments]).toEqual(['/to /to/in /to/in/f']);
+    },
+  );
+
   it('that is refused changes nothing, and holds nothing up', async () => {
     await drive.mkdir('/a/b', { recursive: true });
     const before = keys();
@@ -348,6 +370,7 @@ describe('an entry whose folder was deleted elsewhere', () => {
     expect(await codeOf(drive.stat('/a/gone/old'))).toBe('ENOENT');
     expect(await codeOf(drive.rmdir('/a/gone'))).toBe('ENOENT');
     await drive.rename('/a', '/x');
+    expect(keys().filter((key) => key.includes('gone'))).toEqual([]);
     expect(await expectTree(drive, tab.venue, 'd')).toEqual({ '/x': '/', '/x/b': '/' });
     region.set('/x/gone\0old', { mode: 0o100644, mtime: 0, data: new Uint8Array(1) });
     await drive.mkdir('/x/gone');
