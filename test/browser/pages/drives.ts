@@ -58,7 +58,11 @@ const page = {
   rename: (from: string, to: string) => drive!.rename(from, to),
   rm: (path: string) => drive!.rm(path, { recursive: true }),
   list: () => drive!.readdir('/', { recursive: true }),
-  code: (path: string) => drive!.readFile(path).then(undefined, (error: { code?: string }) => error.code),
+  code: (path: string) =>
+    drive!.readFile(path).then(
+      () => 'ok',
+      (error: { code?: string }) => error.code,
+    ),
   flush: () => venue!.flush(),
 };
 
