@@ -1,15 +1,13 @@
 // A drive in real engines, under isomorphic-git: a history of 200 commits, which git itself reads when it is written into a real folder; in two tabs.
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { askGit } from '../services/drives-git-program';
 import { commitsInAll } from '../services/drives-git-work';
 import type { DrivesPage, Exported } from './pages/drives';
 import { eventually, inEach, pageIn, type Stage } from './stage';
 
-const run = promisify(execFile);
 const client = join(import.meta.dirname, '../../node_modules/isomorphic-git/index.umd.min.js');
 
 const open = async ({ browser, site }: Stage, store: string) => {
@@ -43,9 +41,7 @@ inEach('a drive in a page', (stage) => {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-git-'));
     try {
       await write(await again.files(), folder);
-      const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
-      const git = async (...args: string[]) =>
-        (await run('git', ['-C', folder, ...args], { env, maxBuffer: 1 << 26 })).stdout;
+      const git = (...args: string[]) => askGit('-C', folder, ...args);
       expect(await git('fsck', '--full', '--strict')).not.toMatch(/missing|broken|error/);
       const log = (await git('log', '--format=%s', 'main')).trim().split('\n');
       expect(log.sort()).toEqual([...history.messages].sort());

@@ -1,17 +1,16 @@
 // Real clients of a drive in Node: isomorphic-git, whose work git itself reads afterwards, and rollup.
-import { execFile } from 'node:child_process';
 import { lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import git from 'isomorphic-git';
+import http from 'isomorphic-git/http/node';
 import { rollup } from 'rollup';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openVenue, type Venue } from '../../src/node';
 import { type Drive, openDrive } from '../../src/services/drives';
+import { askGit, serveGit } from './drives-git-program';
 import { commitsInAll, makeHistory } from './drives-git-work';
-
-const run = promisify(execFile);
+import { expectTree } from './drives-world';
 
 let folder: string;
 let venue: Venue;
@@ -23,18 +22,6 @@ afterEach(async () => {
   await venue.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** The program, without anybody's settings. It is there wherever this repository was cloned; if not, it is installed in CI. */
-async function askGit(...args: string[]): Promise<string> {
-  const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
-  const ask = () => run('git', args, { env, maxBuffer: 1 << 26 });
-  const { stdout } = await ask().catch(async (error: { code?: string }) => {
-    if (error.code !== 'ENOENT' || !process.env.CI) throw error;
-    await run('apt-get', ['install', '--yes', '--no-install-recommends', 'git']);
-    return ask();
-  });
-  return stdout;
-}
 
 /** Writes a folder of a drive into a real one. */
 async function exportFolder(drive: Drive, from: string, to: string): Promise<void> {
@@ -74,6 +61,43 @@ describe('isomorphic-git on a drive', () => {
     expect((await here('ls-tree', 'main', 'run.sh', 'link')).replace(/ blob \w+/g, '')).toBe(
       '120000\tlink\n100755\trun.sh\n',
     );
+  });
+});
+
+describe('a repository that git serves', () => {
+  it('is cloned into a drive, changed there, and pushed back', async () => {
+    const drive = openDrive(venue, 'project');
+    const [first, bare] = [join(folder, 'first'), join(folder, 'served/repo.git')];
+    await mkdir(join(first, 'src/deep'), { recursive: true });
+    await askGit('init', '--quiet', '--initial-branch=main', first);
+    for (let i = 0; i < 60; i++) await writeFile(join(first, `src/deep/${i}.txt`), `${i}\n`.repeat(i * 50));
+    await writeFile(join(first, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    await symlink('src/deep/1.txt', join(first, 'link'));
+    const as = ['-c', 'user.name=Ann', '-c', 'user.email=ann@example.org'];
+    await askGit('-C', first, 'add', '.');
+    await askGit('-C', first, ...as, 'commit', '--quiet', '--message', 'first');
+    await askGit('clone', '--quiet', '--bare', first, bare);
+    await askGit('-C', bare, 'config', 'http.receivepack', 'true');
+    const server = await serveGit(join(folder, 'served'));
+    try {
+      const at = { fs: drive, dir: '/clone' };
+      await git.clone({ ...at, http, url: `${server.origin}/repo.git` });
+      expect(await drive.readFile('/clone/src/deep/59.txt', 'utf8')).toBe('59\n'.repeat(59 * 50));
+      expect(await drive.readlink('/clone/link')).toBe('src/deep/1.txt');
+      expect((await drive.stat('/clone/run.sh')).mode).toBe(0o100755);
+      await drive.rename('/clone', '/moved'); // what is in it is told by paths within it
+      const moved = { ...at, dir: '/moved' };
+      await drive.writeFile('/moved/src/new.txt', 'new');
+      await git.add({ ...moved, filepath: 'src/new.txt' });
+      const oid = await git.commit({ ...moved, message: 'second', author: { name: 'Ann', email: 'ann@example.org' } });
+      expect((await git.push({ ...moved, http })).ok).toBe(true);
+      expect((await askGit('-C', bare, 'rev-parse', 'main')).trim()).toBe(oid);
+      expect(await askGit('-C', bare, 'show', 'main:src/new.txt')).toBe('new');
+      expect(await askGit('-C', bare, 'fsck', '--full', '--strict')).not.toMatch(/missing|broken|error/);
+      await expectTree(drive, venue, 'project');
+    } finally {
+      server.close();
+    }
   });
 });
 
