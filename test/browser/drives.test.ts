@@ -3,19 +3,21 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { askGit } from '../services/drives-git-program';
+import { askGit, serveGit } from '../services/drives-git-program';
 import { commitsInAll } from '../services/drives-git-work';
 import type { DrivesPage, Exported } from './pages/drives';
 import { eventually, inEach, pageIn, type Stage } from './stage';
 
-const client = join(import.meta.dirname, '../../node_modules/isomorphic-git/index.umd.min.js');
+const packageOf = join(import.meta.dirname, '../../node_modules/isomorphic-git');
+/** isomorphic-git as its builds for pages. */
+const client = ['index.umd.min.js', 'http/web/index.umd.js'].map((name) => join(packageOf, name));
 
 const open = async ({ browser, site }: Stage, store: string) => {
   const tab = await browser.newTab(`${site.origin}/drives`);
   const page = pageIn<DrivesPage>(tab);
   await page.open(store);
   // An expression, as all engines take it.
-  await tab.evaluate(`(0, eval)(${JSON.stringify(await readFile(client, 'utf8'))}) && 0`);
+  for (const path of client) await tab.evaluate(`(0, eval)(${JSON.stringify(await readFile(path, 'utf8'))}) && 0`);
   return { tab, page };
 };
 
@@ -29,7 +31,7 @@ async function write(files: readonly Exported[], folder: string): Promise<void> 
 }
 
 inEach('a drive in a page', (stage) => {
-  it('carries isomorphic-git: 200 commits, branch, merge, checkout, log, status; git itself reads them', async () => {
+  it('carries isomorphic-git: 200 commits, branch, merge, checkout, log, status; git itself reads and serves them', async () => {
     const { tab, page } = await open(stage, 'git');
     const history = await page.history();
     expect(history.messages).toHaveLength(commitsInAll);
@@ -39,6 +41,7 @@ inEach('a drive in a page', (stage) => {
     expect(await again.log()).toEqual(history.messages);
     expect(await again.status()).toBe(0);
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-git-'));
+    let server: Awaited<ReturnType<typeof serveGit>> | undefined;
     try {
       await write(await again.files(), folder);
       const git = (...args: string[]) => askGit('-C', folder, ...args);
@@ -47,7 +50,16 @@ inEach('a drive in a page', (stage) => {
       expect(log.sort()).toEqual([...history.messages].sort());
       expect((await git('rev-parse', 'main')).trim()).toBe(history.head);
       expect(await git('status', '--porcelain')).toBe('');
+
+      await askGit('clone', '--quiet', '--bare', folder, join(folder, 'served/repo.git'));
+      server = await serveGit(join(folder, 'served'));
+      const { tab: third, page: cloned } = await open(stage, 'clone');
+      await cloned.clone(`${server.origin}/repo.git`);
+      expect(await cloned.log()).toEqual(history.messages);
+      expect(await cloned.status()).toBe(0);
+      await third.close();
     } finally {
+      server?.close();
       await rm(folder, { recursive: true, force: true });
     }
     await next.close();

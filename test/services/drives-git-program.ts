@@ -17,9 +17,11 @@ export async function askGit(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Serves the repositories in a folder over HTTP, for reading and writing. */
+/** Serves the repositories in a folder over HTTP, for reading and writing; also to pages of other origins. */
 export async function serveGit(folder: string): Promise<{ origin: string; close(): void }> {
   const server = createServer((request, response) => {
+    for (const name of ['origin', 'headers']) response.setHeader(`access-control-allow-${name}`, '*');
+    if (request.method === 'OPTIONS') return void response.end();
     const { pathname, searchParams } = new URL(request.url!, 'http://127.0.0.1');
     const backend = spawn('git', ['http-backend'], {
       env: {

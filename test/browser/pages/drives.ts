@@ -1,13 +1,15 @@
 // A drive in a page, on which isomorphic-git makes a history; and what it is like in another tab and after a reload.
 import { Buffer } from 'buffer/';
 import type git from 'isomorphic-git';
+import type { HttpClient } from 'isomorphic-git';
 import { openVenue, type Venue } from '../../../src/browser';
 import { type Drive, openDrive } from '../../../src/services/drives';
 import { type History, makeHistory } from '../../services/drives-git-work';
 
 // isomorphic-git leaves it to whoever uses it in a page. Its build for pages is put into the page by the test, for its modules take Node's for granted.
 Object.assign(globalThis, { Buffer });
-const client = () => (globalThis as unknown as { git: typeof git }).git;
+const loaded = () => globalThis as unknown as { git: typeof git; GitHttp: HttpClient };
+const client = () => loaded().git;
 
 let venue: Venue | undefined;
 let drive: Drive | undefined;
@@ -31,6 +33,7 @@ const page = {
     await venue!.flush();
     return history;
   },
+  clone: (url: string) => client().clone({ fs: drive!, http: loaded().GitHttp, dir, url }),
   async log(): Promise<string[]> {
     return (await client().log({ fs: drive!, dir })).map(({ commit }) => commit.message.trim());
   },
