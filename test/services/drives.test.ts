@@ -111,6 +111,10 @@ describe('contents of files', () => {
     await origin.clock.runUntil(tab.venue.checkpoint());
     expect(await drive.readFile('/g', 'utf8')).toBe(big('x'));
     expect((await drive.stat('/g')).mode).toBe(0o100755);
+    await drive.mkdir('/a');
+    expect(await codeOf(drive.copyFile('/a', '/g'))).toBe('EISDIR');
+    expect(await codeOf(drive.copyFile('/a', '/h'))).toBe('EISDIR');
+    expect(await drive.readdir('/')).toEqual(['a', 'g']);
   });
 
   it('that are gone from the store are an error that says so', async () => {
