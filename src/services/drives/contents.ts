@@ -64,7 +64,7 @@ export function contentsIn(venue: Venue, tree: Tree) {
     }
   };
 
-  /** @param isCurrent asked when the bytes are stored and would be named. @returns whether they were */
+  /** @param at asked, once the bytes are stored, where they are to be named. @returns whether they were */
   const store = async (call: Call, source: AsyncIterable<Uint8Array>, at: () => Place | undefined, mode?: number) => {
     let isNamed = false;
     await outside(

@@ -214,7 +214,7 @@ export function openTree(venue: Venue, regionName: string) {
     }
   };
 
-  return { walk, find, findFolder, put, make, beneath, remove, members, isEmpty, move, now };
+  return { walk, find, findFolder, put, make, beneath, remove, members, isEmpty, move };
 }
 
 /** @throws ENOENT, ENAMETOOLONG */
