@@ -160,7 +160,7 @@ export async function recover(stored: Stored, options: Options): Promise<Recover
  */
 function isCovered({ payload }: CommitLine, checkpoint: CheckpointPayload, exclusive: boolean): boolean {
   const cover = checkpoint.covers[payload.writer];
-  return cover ? payload.index <= cover[0] : exclusive && payload.time <= checkpoint.time;
+  return cover ? payload.index <= cover[0] : exclusive && payload.time < checkpoint.time;
 }
 
 const venuesOf = (logs: readonly ReadLog[], known: ReadonlySet<string>): string[] =>
@@ -235,7 +235,11 @@ class StoreReader {
     if (last?.payload.kind !== 'commit') return false;
     // What is not ours was reported when it was new.
     if (last.payload.venue !== used.line.payload.venue || !verifyLine(this.options.crypto, last)) return true;
-    return isCovered(last, used.line.payload, this.options.backend.exclusive);
+    const { exclusive } = this.options.backend;
+    const { covers, time } = used.line.payload;
+    // Loss of power may bring back logs that were removed, of writers that need not be named any more. One of the same time was written before.
+    const isOld = exclusive && !covers[last.payload.writer] && last.payload.time === time;
+    return isOld || isCovered(last, used.line.payload, exclusive);
   }
 
   private async log(log: StoredLog): Promise<ReadLog> {
