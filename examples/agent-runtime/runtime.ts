@@ -66,8 +66,11 @@ export async function openRuntime({ store, effects }: { store: string; effects: 
   const tell = (job: Job) => agents.send(job.op, job.id);
 
   for (const op of Object.keys(policies)) await agents.create(op, { type: 'worker' });
-  // Killed between the end of a workflow and that of its job: the job has its end.
-  for (const job of jobs.recoverable()) if (traces.load(job.id)?.outcome) await finish(job, await workflow(job, steps));
+  // Killed between the last step of a workflow and the end of its job: nothing is left to be given up, the job has its end.
+  for (const job of jobs.recoverable()) {
+    const trace = traces.load(job.id);
+    if (trace?.outcome || trace?.envelopes.length === steps.length) await finish(job, await workflow(job, steps));
+  }
   const { retried, asked } = await jobs.recover();
   for (const job of retried) await tell(job);
   // Failed by its policy or by a decision, and not undone yet.
