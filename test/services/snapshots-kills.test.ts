@@ -78,8 +78,8 @@ describe('files of a process that is killed in mid-snapshot, fifty times', () =>
       }
     }
     // Had nothing been under way when they died, these deaths would have shown nothing.
-    expect(counts.left).toBeGreaterThan(lives / 5);
-    expect(counts.saved).toBeGreaterThan(lives / 5);
+    expect(counts.left).toBeGreaterThan(0);
+    expect(counts.saved).toBeGreaterThan(0);
     const last = start(program, {
       folder: join(folder, 'files'),
       trace,
