@@ -299,7 +299,6 @@ export class Engine implements Host {
     this.events.emit('leaving', undefined);
     this.writeNow();
     this.away = true;
-    this.options.journal?.leave();
     this.options.backend.suspend?.();
     this.options.marker?.closed(this.writer.id);
   }
@@ -308,7 +307,6 @@ export class Engine implements Host {
   resume(): void {
     if (this.closed) return;
     this.away = false;
-    this.options.journal?.resume();
     this.options.marker?.opened(this.writer.id);
     const resumed = this.options.backend.resume?.() ?? Promise.resolve();
     resumed

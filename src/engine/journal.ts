@@ -25,8 +25,6 @@ export class Journal {
   /** Entries of our commits that did not fit, by index. */
   private readonly unfit = new Map<number, number>();
   private readonly written = new Set<number>();
-  /** Ours that became durable while the page was gone or frozen; undefined while it is there. */
-  private late: At[] | undefined;
 
   /** @param bytesMax characters that all tabs together may take. */
   constructor(
@@ -61,26 +59,9 @@ export class Journal {
   }
 
   /** One of our commits is durable. */
-  settled(at: At): void {
-    const { writer, index } = at;
+  settled({ writer, index }: At): void {
     this.unfit.delete(index);
-    if (!this.written.has(index)) return;
-    if (this.late) this.late.push(at);
-    else if (this.written.delete(index)) this.store.remove(`${prefix}${writer}:${index}`);
-  }
-
-  /**
-   * The page is about to go: what is said to be durable from now on stays in the journal too, until it is back or somebody else has found it in the
-   * store. (Firefox was seen to lose what it had reported to a tab in mid-close: 1 of 30.)
-   */
-  leave(): void {
-    this.late ??= [];
-  }
-
-  resume(): void {
-    const { late = [] } = this;
-    this.late = undefined;
-    for (const at of late) this.settled(at);
+    if (this.written.delete(index)) this.store.remove(`${prefix}${writer}:${index}`);
   }
 
   /** What is in it, of whatever writer. */
