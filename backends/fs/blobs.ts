@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { BlobStore } from '../../src/backend';
 import type { Disk } from './disk';
-import { attempt, hasCode, removeQuietly, using } from './files';
+import { attempt, ifThere, removeQuietly, using } from './files';
 import { writeLarge } from './large';
 import { blobsName, isBlobName } from './names';
 import { nameOf, readFileAt, streamFile } from './stored';
@@ -47,11 +47,8 @@ export function openBlobs(disk: Disk, store: string): BlobStore {
     async get(name) {
       if (!isBlobName(name)) return undefined;
       const path = join(folder, name);
-      const opened = using(disk, path, 'r', (file) => disk.size(file)).catch((error) => {
-        if (hasCode(error, 'ENOENT')) return undefined;
-        throw error;
-      });
-      const size = await attempt('open', path, opened);
+      const sized = using(disk, path, 'r', (file) => disk.size(file));
+      const size = await attempt('open', path, ifThere(sized));
       if (size === undefined) return undefined;
       return {
         name: nameOf(path),
@@ -62,10 +59,7 @@ export function openBlobs(disk: Disk, store: string): BlobStore {
     },
 
     async list() {
-      const names = await disk.readdir(folder).catch((error) => {
-        if (hasCode(error, 'ENOENT')) return [];
-        throw error;
-      });
+      const names = (await ifThere(disk.readdir(folder))) ?? [];
       return new Map(names.filter(isBlobName).map((name) => [name, 0]));
     },
 

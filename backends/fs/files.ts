@@ -23,6 +23,13 @@ export async function attempt<T>(what: string, path: string, call: Promise<T>): 
   }
 }
 
+/** What is not there is undefined, not a failure. */
+export const ifThere = <T>(call: Promise<T>): Promise<T | undefined> =>
+  call.catch((error) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+
 /** Writes the first `length` bytes, however few the disk takes at a time. The first call is issued before this returns. */
 export async function writeAll(disk: Disk, file: number, bytes: Bytes, length = bytes.length): Promise<void> {
   for (let at = 0; at < length; ) {

@@ -11,7 +11,7 @@ import {
 } from '../../src/backend';
 import { openBlobs } from './blobs';
 import type { Disk } from './disk';
-import { attempt, hasCode, removeQuietly, syncAncestors, using } from './files';
+import { attempt, ifThere, removeQuietly, syncAncestors, using } from './files';
 import { writeLarge } from './large';
 import { acquireLock, type Lock } from './lock';
 import { type Logs, openLogs } from './logs';
@@ -240,15 +240,15 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     let bytes = 0;
     for (const name of await disk.readdir(path)) {
       // What goes away while we count takes no space.
-      if (counts(name)) bytes += await using(disk, join(path, name), 'r', (file) => disk.size(file)).catch(absent);
+      if (counts(name)) bytes += (await ifThere(using(disk, join(path, name), 'r', (file) => disk.size(file)))) ?? 0;
     }
     return bytes;
   }
 
   async function countBytes(): Promise<number> {
-    const inFolders = [quarantineName, blobsName].map((name) => bytesIn(join(home, name), () => true).catch(absent));
+    const inFolders = [quarantineName, blobsName].map((name) => ifThere(bytesIn(join(home, name), () => true)));
     return (
-      (await Promise.all(inFolders)).reduce((sum, bytes) => sum + bytes, 0) +
+      (await Promise.all(inFolders)).reduce<number>((sum, bytes = 0) => sum + bytes, 0) +
       (await bytesIn(home, (name) => parseName(name) !== undefined))
     );
   }
@@ -302,8 +302,3 @@ export function fsBackend(folder: string, options: FsOptions = {}): Backend {
     close: () => (closing ??= end()),
   };
 }
-
-const absent = (error: unknown): number => {
-  if (hasCode(error, 'ENOENT')) return 0;
-  throw error;
-};

@@ -20,6 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Bytes } from '../../src/backend';
 import type { Disk } from './disk';
 import { hasCode } from './files';
 
@@ -81,11 +82,7 @@ export const nodeDisk: Disk = {
   writeFileNow(path, bytes) {
     const file = openSync(path, 'wx');
     try {
-      for (let at = 0; at < bytes.length; ) {
-        const taken = writeSync(file, bytes, at, bytes.length - at);
-        if (taken <= 0) throw new Error(`the disk took ${taken} of ${bytes.length - at} bytes`);
-        at += taken;
-      }
+      writeAllNow(file, bytes);
       fdatasyncSync(file);
     } finally {
       closeSync(file);
@@ -93,6 +90,15 @@ export const nodeDisk: Disk = {
     if (!isWindows) syncFolderNow(dirname(path));
   },
 };
+
+/** writeAll in this turn. */
+export function writeAllNow(file: number, bytes: Bytes): void {
+  for (let at = 0; at < bytes.length; ) {
+    const taken = writeSync(file, bytes, at, bytes.length - at);
+    if (taken <= 0) throw new Error(`the disk took ${taken} of ${bytes.length - at} bytes`);
+    at += taken;
+  }
+}
 
 function syncFolderNow(path: string): void {
   const folder = openSync(path, 'r');

@@ -12,24 +12,18 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { chmod, chown, lstat, readlink, realpath, type stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TidemarkError } from '../../src/backend';
-import { hasCode } from './files';
+import { ifThere } from './files';
+import { writeAllNow } from './node-disk';
 import type { Paths, Place } from './snapshots';
 
 /** As many as Linux follows. */
 const linksMax = 40;
 /** Without the bits that would let the new file run as its owner. */
 const permissions = 0o777;
-
-const ifThere = <T>(call: Promise<T>): Promise<T | undefined> =>
-  call.catch((error) => {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  });
 
 type Stats = Awaited<ReturnType<typeof stat>>;
 
@@ -69,11 +63,7 @@ export const nodePaths: Paths = {
     try {
       const handle = openSync(temporary, 'wx', file ? file.mode : mode);
       try {
-        for (let at = 0; at < bytes.length; ) {
-          const taken = writeSync(handle, bytes, at, bytes.length - at);
-          if (taken <= 0) throw new Error(`the disk took ${taken} of ${bytes.length - at} bytes`);
-          at += taken;
-        }
+        writeAllNow(handle, bytes);
         if (file && process.getuid && !isOurs(file)) chownSync(temporary, file.uid, file.gid);
         if (file) chmodSync(temporary, file.mode);
         fsyncSync(handle);

@@ -169,7 +169,7 @@ export class BlobKeeper implements Blobs {
     const { unnamed } = collection;
     let removed = 0;
     try {
-      await collection.settled();
+      await collection.listing;
       if (unnamed.size === 0) return 0;
       // Entries may have been moved past the checkpoint while it was made: all of them are in commits now.
       await sweeper.flush(closeFlushMsMax);
@@ -209,7 +209,8 @@ export class Collection {
   private readonly scanner = new HashScanner(this.unnamed);
   /** Commits that came before the blobs were listed. */
   private early: Bytes[] | undefined = [];
-  private readonly listing: Promise<void>;
+  /** Resolves when it knows which blobs there are. */
+  readonly listing: Promise<void>;
 
   constructor(listed: Promise<Map<string, number>>, pinned: readonly string[]) {
     this.listing = listed.then((names) => {
@@ -218,12 +219,7 @@ export class Collection {
       this.early = undefined;
       for (const bytes of early!) this.saw(bytes);
     });
-    this.listing.catch(() => undefined); // settled() says so
-  }
-
-  /** Resolves when it knows which blobs there are. */
-  settled(): Promise<void> {
-    return this.listing;
+    this.listing.catch(() => undefined); // finish() says so
   }
 
   /** Passes a checkpoint's bytes on, and looks for names in them. */

@@ -11,7 +11,7 @@ import { libraryVersion } from '../../services/health/version';
 import { type Finding, reportOf } from '../errors';
 import { type Outcome, size } from '../output';
 import type { Progress } from '../progress';
-import { type StoreFiles, withStore } from '../store/files';
+import { type StoreFiles, totalOf, withStore } from '../store/files';
 import { readState } from '../store/state';
 import { type Verification, verifyStore } from '../store/verify';
 
@@ -81,7 +81,7 @@ function listingOf({ lock, checkpoints, logs, blobs, quarantine, bytes }: StoreF
     lock: { state: lock.state, pid: lock.pid, since: lock.since },
     checkpoints: checkpoints.map(({ name, generation, size: bytes }) => ({ name, generation, bytes })),
     logs: logs.map(({ name, generation, writer, size: bytes }) => ({ name, generation, writer, bytes })),
-    blobs: { files: blobs.length, bytes: blobs.reduce((sum, blob) => sum + blob.size, 0) },
+    blobs: totalOf(blobs),
     quarantine,
     bytes,
   };

@@ -3,7 +3,7 @@ import type { CommitLine } from '../../log/chain';
 import { formatVersion } from '../../log/line';
 import { count, counted, facts, isoTime, type Outcome, size } from '../output';
 import type { Progress } from '../progress';
-import type { StoreFiles } from '../store/files';
+import { type StoreFiles, totalOf } from '../store/files';
 import type { KeyFile } from '../store/key';
 import { readState, type State } from '../store/state';
 import { damageTable } from './damage';
@@ -25,7 +25,7 @@ export async function status(store: string, trusted: readonly string[], progress
     bytes: files.bytes,
     checkpoints: files.checkpoints.map(({ name, generation, size: bytes }) => ({ name, generation, bytes })),
     logs: files.logs.map(({ name, generation, writer, size: bytes }) => ({ name, generation, writer, bytes })),
-    blobs: { files: files.blobs.length, bytes: files.blobs.reduce((sum, { size }) => sum + size, 0) },
+    blobs: totalOf(files.blobs),
     quarantine: files.quarantine,
     regions: regions.sort((a, b) => (a.name < b.name ? -1 : 1)),
     entries,
@@ -51,6 +51,7 @@ function textOf(store: string, state: State, word: string, entries: number): str
   const checkpoints = files.checkpoints
     .map(({ generation, size: bytes }) => `${generation} (${size(bytes)})`)
     .join(', ');
+  const blobs = totalOf(files.blobs);
   const live = files.lock.state === 'alive' || files.lock.state === 'elsewhere';
   const torn = live
     ? `${report.tornBytes} bytes are being written`
@@ -67,16 +68,11 @@ function textOf(store: string, state: State, word: string, entries: number): str
       ['checkpoint', checkpoints || 'none'],
       [
         'logs',
-        `${size(files.logs.reduce((sum, log) => sum + log.size, 0))} in ${counted(files.logs.length, 'file')}, ${counted(commits.length, 'commit')} not in the checkpoint`,
+        `${size(totalOf(files.logs).bytes)} in ${counted(files.logs.length, 'file')}, ${counted(commits.length, 'commit')} not in the checkpoint`,
       ],
       ['last commit', last && `${last.time} by writer ${last.writer}, index ${last.index}`],
       ['unfinished', report.tornBytes > 0 ? torn : undefined],
-      [
-        'blobs',
-        files.blobs.length > 0
-          ? `${counted(files.blobs.length, 'file')}, ${size(files.blobs.reduce((sum, blob) => sum + blob.size, 0))}`
-          : undefined,
-      ],
+      ['blobs', blobs.files > 0 ? `${counted(blobs.files, 'file')}, ${size(blobs.bytes)}` : undefined],
       [
         'quarantine',
         files.quarantine.files > 0

@@ -110,7 +110,7 @@ async function list(
     const found = await stat(file).catch(absent);
     if (found) blobs.push({ name, size: found.size, stream: () => watched(file, found.size, seen, progress) });
   }
-  const bytes = [...checkpoints, ...logs, ...blobs].reduce((sum, { size }) => sum + size, 0);
+  const { bytes } = totalOf([...checkpoints, ...logs, ...blobs]);
   const quarantine = await quarantineOf(folder);
   // A list that was made while names changed may have some of before and some of after.
   if ((await namesIn(folder, path)).join() !== names.join()) return undefined;
@@ -140,6 +140,12 @@ async function namesIn(folder: string, path: string): Promise<string[]> {
   }
   return names;
 }
+
+/** How many files, and their bytes. */
+export const totalOf = (files: readonly { readonly size: number }[]): { files: number; bytes: number } => ({
+  files: files.length,
+  bytes: files.reduce((sum, { size }) => sum + size, 0),
+});
 
 async function quarantineOf(folder: string): Promise<{ files: number; bytes: number }> {
   const path = join(folder, quarantineName);
