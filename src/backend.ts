@@ -124,8 +124,8 @@ export interface Backend {
   /**
    * The last resort while the process or page goes away: like append, durable when it returns, all in this turn. May overlap an
    * append that has not settled. Absent where the platform cannot. @throws when it did not work.
-   * @returns a promise where only the issuing can be done in this turn (a page that goes): nobody relies on it, and if the page lives on the
-   * same commit is appended again in the usual way.
+   * @returns a promise where only the issuing can be done in this turn (a page that goes): resolves, if the page lives on, when the line is
+   * as durable as a relaxed append; if it rejects, the same commit is appended in the usual way.
    */
   appendNow?(commit: Bytes, at: CommitId): void | Promise<void>;
 

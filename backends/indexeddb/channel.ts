@@ -13,15 +13,27 @@ export interface Announcements {
   close(): void;
 }
 
+/**
+ * What is looked for was issued a moment ago by a page that goes away. A transaction that has to wait for that one would have Chromium drop the
+ * page instead of keeping it for going back.
+ */
+const settledMs = 100;
+
 export function announcements(name: string, Channel: typeof BroadcastChannel | undefined): Announcements {
   const listeners = new Set<Listener>();
   let channel: BroadcastChannel | undefined;
   let missed = false;
+  let looking: ReturnType<typeof setTimeout> | undefined;
 
   function hear({ data }: MessageEvent): void {
     const commit = data?.commit instanceof ArrayBuffer ? new Uint8Array(data.commit) : data?.commit;
     if (commit instanceof Uint8Array) for (const listener of listeners) listener(commit.slice() as Bytes);
-    else if (data?.newer === true) for (const listener of listeners) listener();
+    else if (data?.newer === true) {
+      looking ??= setTimeout(() => {
+        looking = undefined;
+        for (const listener of listeners) listener();
+      }, settledMs);
+    }
   }
 
   const announced: Announcements = {
@@ -47,6 +59,8 @@ export function announcements(name: string, Channel: typeof BroadcastChannel | u
       missed = false;
     },
     close() {
+      clearTimeout(looking);
+      looking = undefined;
       channel?.close();
       channel = undefined;
     },

@@ -236,10 +236,10 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
         'append',
         connection.on(db, () => put(db, 'last', commit, at, 'relaxed')),
       );
-      // Nobody need wait for it.
-      written.catch(() => {});
       inLast.add(placeOf(at));
       channel.post();
+      // Nobody need wait for it.
+      written.then(() => channel.post(commit)).catch(() => {});
       return written;
     },
 

@@ -263,15 +263,22 @@ export class Engine implements Host {
   /** Makes everything durable in this turn, as far as the backend can: the process or page is going. @returns whether it is all durable */
   writeNow(): boolean {
     if (this.writer.stopped) return this.fork.unsaved === 0;
+    let issued: Promise<boolean> | boolean = false;
     try {
-      this.writer.writeNow();
+      issued = this.writer.writeNow();
     } catch (error) {
       this.failed('flush', error, undefined);
     }
     this.mark(true);
-    // If the page lives on, in the usual way.
-    if (this.fork.unsaved > 0) this.sweeper.flush().catch(() => undefined);
+    if (this.fork.unsaved > 0) this.afterLast(issued).catch(() => undefined); // whoever waits for the flush is told
     return this.fork.unsaved === 0;
+  }
+
+  /** If the page lives on, what has not become durable is written in the usual way. */
+  private async afterLast(issued: Promise<boolean> | boolean): Promise<void> {
+    if (!(await issued)) return this.sweeper.flush();
+    this.mark(true);
+    if (this.fork.unsaved === 0) this.tellUnsaved(false);
   }
 
   /** What an opening does once everything stands. @param expected what was durable when it was last written */

@@ -16,8 +16,9 @@ interface Commit {
   bytes: Bytes;
   at: CommitId;
   info: SweepInfo;
-  /** Whether it has had its last resort. */
-  issued: boolean;
+  durable: boolean;
+  /** Its last resort, if it has had one: whether it is durable by it. */
+  issued?: Promise<boolean>;
 }
 
 /** A part of the fork, encoded but not signed. */
@@ -85,22 +86,23 @@ export class Writer {
     for (let i = 0; i < parts && this.options.fork.frozen.length > 0; i++) {
       const next = this.commits[0] ?? this.next();
       const commit = next instanceof Promise ? await next : next;
+      // Behind what writeNow() has issued it would have to wait in the database, too, and be in the way of a page that goes.
+      if (commit?.issued) await commit.issued;
       if (this.stopped) throw this.stopped;
-      if (!commit) continue;
+      if (!commit || commit.durable) continue;
       await this.options.backend.append(commit.bytes, commit.at, durability);
-      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
-      // Unless writeNow() has been here meanwhile.
-      if (this.commits[0] === commit) this.settle();
+      this.landed(commit, durability);
     }
   }
 
   /**
-   * Everything, in this turn, for a process or page that is going. What the backend can only promise stays unsaved until it is written in the
-   * usual way; the journal has it until then. @throws what the backend throws, where there is no journal; what was not written stays.
+   * Everything, in this turn, for a process or page that is going. What the backend can only issue stays unsaved, and in the journal, until it
+   * is durable. @throws what the backend throws, where there is no journal; what was not written stays.
+   * @returns a promise of whether it all is; false if some has to be written in the usual way
    */
-  writeNow(): void {
+  writeNow(): Promise<boolean> | false {
     const { backend, fork, journal } = this.options;
-    if (!backend.appendNow) return;
+    if (!backend.appendNow) return false;
     fork.freeze();
     const parts = fork.frozen.length;
     for (let place = 0; place < fork.frozen.length; ) {
@@ -115,14 +117,24 @@ export class Writer {
             this.settle();
             continue;
           }
-          promise.catch(() => undefined); // it is written in the usual way, too
-          commit.issued = true;
+          commit.issued = promise.then(() => this.landed(commit, 'relaxed')).catch(() => false);
         } catch (error) {
           if (!journal) throw error;
         }
       }
       place++;
     }
+    return Promise.all(this.commits.map(({ issued = false }) => issued)).then((all) => !all.includes(false));
+  }
+
+  /** A commit is durable. It counts as that when those before it are. */
+  private landed(commit: Commit, durability: Durability): true {
+    // One that writeNow() has issued may land twice.
+    if (!commit.durable || durability === 'strict')
+      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
+    commit.durable = true;
+    while (this.commits[0]?.durable) this.settle();
+    return true;
   }
 
   /** The oldest frozen part as a commit. A large body is hashed off the thread, where the platform can; others need no turn. */
@@ -178,7 +190,12 @@ export class Writer {
     this.prev = hash;
     this.heads = {};
     const at = { writer, index, hash };
-    const commit = { bytes, at, info: { ...at, time, entries, bytes: bytes.length, tookMs: began }, issued: false };
+    const commit: Commit = {
+      bytes,
+      at,
+      info: { ...at, time, entries, bytes: bytes.length, tookMs: began },
+      durable: false,
+    };
     this.commits.push(commit);
     return commit;
   }

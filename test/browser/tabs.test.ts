@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Tab } from './engines';
 import { blankOf, eventually, go, inEach, moved, passed, venueOf } from './stage';
+import { tries } from './table';
 import { closeAll, expectEqual, open, type Pages, writingMs } from './tabs';
 
 describe('tabs on one venue', () => {
@@ -59,20 +60,23 @@ describe('tabs on one venue', () => {
       const { tabs, pages } = await open(stage, 'cached', 2);
       const [tab, other] = tabs as [Tab, Tab];
       const [page, writer] = pages as [Pages[0], Pages[0]];
-      await tab.show();
-      await page.set('before', 'left');
-      await go(stage, tab, blankOf(stage));
-      await other.show();
-      for (let n = 0; n < 20; n++) await writer.setAndFlush(`meanwhile ${n}`);
-      await tab.show();
-      await moved(stage, venueOf(stage), () => tab.evaluate('void setTimeout(() => history.back())'));
-      const reasons = 'performance.getEntriesByType("navigation")[0].notRestoredReasons';
-      if (stage.engine.name === 'chromium') expect(await tab.evaluate(reasons)).toBeNull();
-      expect(await page.isOpen()).toBe(true); // the very page: one that is loaded again has nothing open
-      await eventually(async () => Object.keys(await page.all('notes')).length, 21);
+      for (let round = 1; round <= tries; round++) {
+        await tab.show();
+        await page.set(`before ${round}`, 'left');
+        await go(stage, tab, blankOf(stage));
+        await other.show();
+        for (let n = 1; n <= 20; n++) await writer.setAndFlush(`meanwhile ${round} ${n}`);
+        await tab.show();
+        await moved(stage, venueOf(stage), () => tab.evaluate('void setTimeout(() => history.back())'));
+        const [navigation, reasons] = ['performance.getEntriesByType("navigation")[0]', 'notRestoredReasons'];
+        if (stage.engine.name === 'chromium')
+          expect(await tab.evaluate(`${navigation}.${reasons}?.toJSON() ?? null`)).toBeNull();
+        expect(await page.isOpen()).toBe(true); // the very page: one that is loaded again has nothing open
+        await eventually(async () => Object.keys(await page.all('notes')).length, 21 * round);
+      }
       await page.set('after', 'back');
       const kept = await expectEqual(pages, 'cached', 'notes');
-      expect(Object.keys(kept)).toHaveLength(22);
+      expect(Object.keys(kept)).toHaveLength(21 * tries + 1);
       await closeAll(tabs);
     });
 

@@ -11,6 +11,7 @@ const liveness = 'src/services/liveness.ts';
 const goingAway = inFile('test/venue/going-away.test.ts');
 const tabs = inFile('test/venue/tabs.test.ts');
 const page = inFile('test/page/going-away.test.ts');
+const hints = inFile('test/backends/indexeddb-tabs.test.ts');
 const opening = inFile('test/page/opening.test.ts');
 const alive = inFile('test/services/liveness.test.ts');
 
@@ -77,9 +78,44 @@ export const pages: readonly Sabotage[] = [
   one(
     'a page waits for a turn before it writes',
     engine,
-    '    this.writer.writeNow();\n',
-    '    queueMicrotask(() => this.writer.writeNow());\n',
+    '      issued = this.writer.writeNow();\n',
+    '      issued = Promise.resolve().then(() => this.writer.writeNow());\n',
     page,
+  ),
+  one(
+    'what is written in the usual way does not wait for the last write',
+    writer,
+    '      if (commit?.issued) await commit.issued;\n',
+    '',
+    goingAway,
+  ),
+  one(
+    'a last write that failed counts as durable',
+    writer,
+    "this.landed(commit, 'relaxed')).catch(() => false);",
+    "this.landed(commit, 'relaxed')).catch(() => this.landed(commit, 'relaxed'));",
+    goingAway,
+  ),
+  one(
+    'a last write counts as durable before what was written before it',
+    writer,
+    'while (this.commits[0]?.durable) this.settle();',
+    'while (this.commits.length > 0) this.settle();',
+    goingAway,
+  ),
+  one(
+    'a flush takes a last write for more than it is',
+    writer,
+    "    if (!commit.durable || durability === 'strict')\n      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;\n",
+    "    if (durability === 'strict') this.relaxed = false;\n",
+    goingAway,
+  ),
+  one(
+    'a hint is looked for while the page that gave it is still writing',
+    'backends/indexeddb/channel.ts',
+    'const settledMs = 100;',
+    'const settledMs = 0;',
+    hints,
   ),
   one(
     'records are larger than what is kept',

@@ -76,18 +76,76 @@ describe('as the page goes away, what is unsaved is kept', () => {
     expect(journal(origin)).toHaveLength(2);
   });
 
-  it('and when the page lives on it is written in the usual way and leaves the journal', async () => {
+  it.each([
+    ['that was enough', true, ['appendNow']],
+    ['where that failed it is written in the usual way', false, ['appendNow', 'append strict']],
+  ])('and when the page lives on it leaves the journal; %s', async (_, keeps, calls) => {
     const origin = newOrigin();
-    const tab = await openTab(origin, { keeps: false });
+    const tab = await openTab(origin, { keeps });
     tab.venue.region('r').set('a', 1);
     tab.going.writeNow();
     expect(tab.venue.unsaved.get()).toBe(true);
     await settle();
+    await origin.clock.advance(1000);
+    expect(tab.calls).toEqual(calls);
     expect(tab.venue.health().unsaved.entries).toBe(0);
+    expect(tab.venue.unsaved.get()).toBe(false);
     expect(journal(origin)).toEqual([]);
     expect(origin.store.commits()).toHaveLength(1);
     tab.kill();
     expect(entriesOf((await openTab(origin)).venue)).toEqual({ a: 1 });
+  });
+
+  it('what is issued is waited for before anything else is written, and a flush asks for more than that', async () => {
+    const origin = newOrigin();
+    const { opened, open } = gate();
+    const tab = await openTab(origin);
+    const { appendNow } = tab.backend;
+    tab.backend.appendNow = async (commit, at) => {
+      await opened;
+      await appendNow!(commit, at);
+    };
+    tab.venue.region('r').set('a', 1);
+    await origin.clock.advance(50);
+    tab.going.writeNow();
+    await origin.clock.advance(1000); // a sweep was due
+    expect(tab.calls).toEqual([]);
+    const flushed = tab.venue.flush();
+    await settle();
+    expect(tab.calls).toEqual([]);
+    open();
+    await origin.clock.runUntil(flushed);
+    expect(tab.calls).toEqual(['appendNow', 'append strict']);
+    expect(tab.venue.health()).toMatchObject({ unsaved: { entries: 0 }, failures: 0 });
+    expect(journal(origin)).toEqual([]);
+  });
+
+  it('and counts as durable when what was written before it is', async () => {
+    const origin = newOrigin();
+    const { opened, open } = gate();
+    const tab = await openTab(origin);
+    const { append } = tab.backend;
+    tab.backend.append = async (...args) => {
+      await opened;
+      await append(...args);
+    };
+    const { appendNow } = tab.backend;
+    tab.backend.appendNow = (commit, at) =>
+      at.index === 0 ? Promise.reject(new Error('not kept')) : appendNow!(commit, at);
+    const region = tab.venue.region('r');
+    region.set('a', 1);
+    await origin.clock.advance(150);
+    region.set('b', 2);
+    tab.going.writeNow();
+    await settle();
+    expect([...tab.venue.root.region('r').scan()]).toEqual([]);
+    open();
+    await settle();
+    expect(tab.venue.health().unsaved.entries).toBe(0);
+    expect(journal(origin)).toEqual([]);
+    tab.kill();
+    const { venue } = await openTab(origin);
+    expect(entriesOf(venue)).toEqual({ a: 1, b: 2 });
   });
 
   it.each([
@@ -139,7 +197,7 @@ describe('as the page goes away, what is unsaved is kept', () => {
     tab.appends = false;
     leave(tab);
     tab.kill();
-    const next = await Promise.race([openTab(origin, { keeps: false }), settle(20)]);
+    const next = await Promise.race([openTab(origin, { keeps: false, appends: false }), settle(20)]);
     expect(next).toBeUndefined(); // it waits for the database
     expect(journal(origin)).toHaveLength(1);
     expect(entriesOf((await openTab(origin)).venue)).toEqual({ a: 1 });
@@ -203,14 +261,13 @@ describe('a journal over its share', () => {
       await openTab(origin, { keeps: false }),
       await openTab(origin, { keeps: false, journalBytes: 9000 }),
     ];
-    one.appends = two.appends = false;
+    two.appends = false;
     one.venue.region('r').set('a', '\u00e9'.repeat(5000));
     one.going.writeNow();
     two.venue.region('r').set('b', '\u00e9'.repeat(3000)); // 6,000 bytes in UTF-8
     two.going.writeNow();
     expect(journal(origin)).toHaveLength(1);
     expect(two.venue.health().journal.unfit).toBe(1);
-    one.appends = true;
     await origin.clock.runUntil(one.venue.flush());
     expect(journal(origin)).toHaveLength(0);
   });

@@ -51,7 +51,7 @@ export interface Tab {
   readonly trusted: string[];
   /** What was handed to appendNow and not kept. */
   readonly dropped: Bytes[];
-  /** Whether what is issued as the page goes is kept; and what is appended in the usual way. */
+  /** Whether what is issued as the page goes is kept; and whether the database answers. */
   keeps: boolean;
   appends: boolean;
   /** Whether it hears of others. */
@@ -66,6 +66,7 @@ export async function openTab(
     seed?: string;
     journalBytes?: number;
     keeps?: boolean;
+    appends?: boolean;
     digest?: Crypto['digest'];
     sync?: boolean;
   } = {},
@@ -76,20 +77,23 @@ export async function openTab(
   let alive = true;
   let going!: Going;
   const never = new Promise<never>(() => {});
-  const state = { keeps: options.keeps ?? true, appends: true, hears: true };
+  const state = { keeps: options.keeps ?? true, appends: options.appends ?? true, hears: true };
   const calls: string[] = [];
   const dropped: Bytes[] = [];
   const trusted: string[] = [];
   const backend: Backend = {
     ...inner,
     target: 'page',
-    append: (commit, at, durability) => (state.appends && alive ? inner.append(commit, at, durability) : never),
+    append(commit, at, durability) {
+      calls.push(`append ${durability}`);
+      return state.appends && alive ? inner.append(commit, at, durability) : never;
+    },
     appendNow(commit, at) {
       calls.push('appendNow');
       if (options.sync) return inner.appendNow!(commit, at);
       if (state.keeps) return inner.append(commit, at, 'relaxed');
       dropped.push(commit);
-      return never;
+      return state.appends ? Promise.reject(new Error('not kept')) : never;
     },
     onAppend: (listener) => inner.onAppend!((commit) => alive && state.hears && listener(commit)),
     suspend: () => void calls.push('suspend'),
