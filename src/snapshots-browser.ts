@@ -50,7 +50,7 @@ export function createSnapshotWriter(options: SnapshotWriterOptions): SnapshotWr
   );
 }
 
-/** What a record holds; undefined if there is none. @throws TidemarkError `io`, `damaged` */
+/** What a record holds; undefined if there is none. @throws TidemarkError `no_storage`, `io`, `damaged` */
 export async function readSnapshot(target: string, key = ''): Promise<Uint8Array | undefined> {
   const records = snapshotRecords(checked(target));
   try {

@@ -1,7 +1,7 @@
 // The connection to the database: opened with a time-out, given up when it is in others' way, lost or broken, and opened again
 // when it is needed next. Knows nothing of what is written over it.
 import { TidemarkError } from '../../src/backend';
-import { failure, isAsleep, type StoreName, storeNames } from './records';
+import { failure, isAsleep } from './records';
 
 export interface ConnectionOptions {
   readonly factory?: IDBFactory;
@@ -51,17 +51,18 @@ export function within<T>(ms: number, what: string, work: Promise<T>, late?: (va
   });
 }
 
-export interface ConnectionHooks {
+export interface Schema {
+  readonly stores: readonly string[];
   /** Called in the transaction that creates the database. */
-  fill(meta: IDBObjectStore): void;
+  fill?(tx: IDBTransaction): void;
   /** Rejects for a database that is not to be used, and not to be tried again. */
-  check(db: IDBDatabase): Promise<void>;
+  check?(db: IDBDatabase): Promise<void>;
 }
 
 export function connect(
   name: string,
   { factory, openMs = 5000, openTries = 3, yields = true }: ConnectionOptions,
-  { fill, check }: ConnectionHooks,
+  { stores, fill, check }: Schema,
 ): Connection {
   let current: IDBDatabase | undefined;
   let opening: Promise<IDBDatabase> | undefined;
@@ -77,8 +78,8 @@ export function connect(
       if (!from) throw new DOMException('there is none here', 'NotSupportedError');
       const request = from.open(name, 1);
       request.onupgradeneeded = () => {
-        for (const store of storeNames) request.result.createObjectStore(store);
-        fill(request.transaction!.objectStore('meta' satisfies StoreName));
+        for (const store of stores) request.result.createObjectStore(store);
+        fill?.(request.transaction!);
       };
       request.onsuccess = () => {
         if (closed) request.result.close();
@@ -89,9 +90,9 @@ export function connect(
 
   async function checked(db: IDBDatabase): Promise<IDBDatabase> {
     try {
-      if (!storeNames.every((store) => db.objectStoreNames.contains(store)))
+      if (!stores.every((store) => db.objectStoreNames.contains(store)))
         throw new DOMException('it is the database of another program', 'NotFoundError');
-      await check(db);
+      await check?.(db);
       return db;
     } catch (error) {
       db.close();

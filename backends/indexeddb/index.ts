@@ -32,7 +32,7 @@ import {
   storedLog,
 } from './commits';
 import { ConnectionLost, type ConnectionOptions, connect, within } from './connection';
-import { failure, read, type StoreName, sleep, wake, write } from './records';
+import { failure, read, type StoreName, sleep, storeNames, wake, write } from './records';
 import { askPlatform, countBytes, keepBytes, writeScratch } from './upkeep';
 
 export interface IndexedDBOptions extends ConnectionOptions {
@@ -68,8 +68,9 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   const identity = new Map<string, unknown>();
   const resets = new Set<() => void>();
   const connection = connect(name, options, {
-    fill(meta) {
-      for (const [key, value] of identity) meta.put(value, key);
+    stores: storeNames,
+    fill(tx) {
+      for (const [key, value] of identity) tx.objectStore('meta' satisfies StoreName).put(value, key);
       if (opened) for (const listener of resets) listener();
     },
     async check(db) {

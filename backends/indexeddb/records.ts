@@ -41,7 +41,7 @@ function held(db: IDBDatabase, tx: IDBTransaction): IDBTransaction {
 }
 
 /** A transaction that reads. */
-export const read = (db: IDBDatabase, stores: readonly StoreName[]): IDBTransaction => held(db, db.transaction(stores));
+export const read = (db: IDBDatabase, stores: readonly string[]): IDBTransaction => held(db, db.transaction(stores));
 
 /** A page that is frozen while one of its transactions waits for what it reads would hold up the writes of all other tabs. */
 export function sleep(db: IDBDatabase): void {
@@ -66,7 +66,7 @@ export const isAsleep = (db: IDBDatabase): boolean => waiting.get(db) === 'aslee
  */
 export function write<T>(
   db: IDBDatabase,
-  stores: readonly StoreName[],
+  stores: readonly string[],
   durability: Durability,
   issue: (tx: IDBTransaction) => T | Promise<T>,
 ): Promise<T> {

@@ -33,9 +33,9 @@ export function createIdentity(seed: Bytes, crypto: Crypto, known?: string): Ide
   };
 }
 
-/** A seed as an option gives it: 32 bytes, or 64 hexadecimal digits. @throws TidemarkError `bad_option` */
-export function parseSeed(seed: Uint8Array | string): Bytes {
+/** A seed as an option gives it: 32 bytes, or 64 hexadecimal digits. @param whose option, for the error @throws TidemarkError `bad_option` */
+export function parseSeed(seed: unknown, whose = 'openVenue'): Bytes {
   if (typeof seed === 'string' && /^[0-9a-f]{64}$/i.test(seed)) return fromHex(seed);
   if (seed instanceof Uint8Array && seed.length === seedBytes) return new Uint8Array(seed);
-  throw new TidemarkError('bad_option', 'openVenue: `seed` must be 32 bytes or 64 hexadecimal digits');
+  throw new TidemarkError('bad_option', `${whose}: \`seed\` must be 32 bytes or 64 hexadecimal digits`);
 }

@@ -14,7 +14,7 @@ import { root } from '../../scripts/packages.mjs';
 const exec = promisify(execFile);
 
 /** Modules of pages, and scripts of workers, which are built to run without modules: Firefox has none in service workers. */
-const pages = ['venue', 'control', 'contract', 'agents', 'assets', 'drives', 'snapshots'];
+const pages = ['venue', 'control', 'contract', 'agents', 'assets', 'drives', 'secrets', 'snapshots'];
 const workers = ['worker'];
 
 /** What pages import by its source, for its types, and get from the package. */

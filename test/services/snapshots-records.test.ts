@@ -1,5 +1,6 @@
 // Snapshots as records of an IndexedDB: parts that every engine keeps, one transaction that reads nothing, and a connection that may be lost.
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
+import 'fake-indexeddb/auto';
+import { IDBFactory } from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type SnapshotRecords, snapshotRecords } from '../../backends/indexeddb/snapshots';
 import { createSnapshotWriter, readSnapshot } from '../../src/snapshots-browser';
@@ -25,7 +26,6 @@ beforeEach(() => {
     return request;
   };
   vi.stubGlobal('indexedDB', factory);
-  vi.stubGlobal('IDBKeyRange', IDBKeyRange);
 });
 afterEach(() => {
   for (const records of opened.splice(0)) records.close();
@@ -158,16 +158,18 @@ describe('the connection', () => {
   });
 
   it('that never opens is a failure after its time, and asked for again', async () => {
-    hangs = 2;
+    hangs = 3;
     const records = open({ openMs: 20 });
-    await expect(records.write('k', bytesOf(1))).rejects.toMatchObject({ code: 'io', cause: { code: 'TimeoutError' } });
-    await records.write('k', bytesOf(1)).catch(() => undefined);
+    await expect(records.write('k', bytesOf(1))).rejects.toMatchObject({
+      code: 'no_storage',
+      cause: { code: 'TimeoutError' },
+    });
     await records.write('k', bytesOf(2));
     expect(await records.read('k')).toEqual(bytesOf(2));
   });
 
   it('whose transaction never ends is given up after its time', async () => {
-    const records = open({ writeMs: 30 });
+    const records = open({ transactionMs: 30 });
     await records.write('k', bytesOf(1));
     const db = connections[0]!;
     db.transaction = () => ({ objectStore: () => ({ delete() {}, put() {} }), commit() {} }) as never;

@@ -6,6 +6,7 @@ import { scryptAsync } from '@noble/hashes/scrypt.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, encodeUtf8, fromHex, toHex } from '../../base/bytes';
 import { TidemarkError } from '../../base/errors';
+import { parseSeed } from '../../identity/identity';
 import type { Venue } from '../../venue';
 
 /** What the secrets are encrypted under. Nothing: the seed of the venue's identity. */
@@ -46,13 +47,10 @@ export function checkKey(key: SecretsKey): void {
   // What is misspelt, or a variable that is not set, must not mean the venue's key.
   if (given.length > 1 || ((given[0] ?? 'seed') !== 'seed' && given[0] !== 'passphrase'))
     throw bad('the key must be { seed } or { passphrase }, or {} for that of the venue');
-  if (given[0] === 'seed' && !isSeed(key.seed)) throw bad('`seed` must be 32 bytes or 64 hexadecimal digits');
+  if (given[0] === 'seed') parseSeed(key.seed, 'secrets');
   if (given[0] === 'passphrase' && (typeof key.passphrase !== 'string' || key.passphrase === ''))
     throw bad('`passphrase` must be text that is not empty');
 }
-
-const isSeed = (seed: unknown): boolean =>
-  typeof seed === 'string' ? /^[0-9a-f]{64}$/i.test(seed) : seed instanceof Uint8Array && seed.length === 32;
 
 /**
  * @param like the id of a passphrase's key, to make the same one again from the same passphrase; undefined for a key that is the same in all tabs
@@ -61,8 +59,8 @@ const isSeed = (seed: unknown): boolean =>
  */
 export async function makeKey(venue: Venue, { seed, passphrase }: SecretsKey, like: string | undefined): Promise<Key> {
   if (passphrase === undefined) {
-    const given = typeof seed === 'string' ? fromHex(seed) : seed;
-    return keysOf('hkdf', given ? derive(given, 'tidemark secrets') : venue.derive('secrets'));
+    const root = seed === undefined ? venue.derive('secrets') : derive(parseSeed(seed), 'tidemark secrets');
+    return keysOf('hkdf', root);
   }
   const [, n, saltHex] = like?.startsWith('scrypt.') ? like.split('.') : [];
   if (n !== undefined && !(/^1\d$/.test(n) && +n >= cost && +n <= costMax && /^[0-9a-f]{32}$/.test(saltHex ?? '')))
