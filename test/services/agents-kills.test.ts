@@ -1,55 +1,34 @@
 // Real kills: children keep agents busy on a real store and are killed with SIGKILL at random moments. What they were told is durable, and what
 // their handlers began, is held against what the store says in the end.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { type AgentContext, openAgents } from '../../src/services/agents';
-import { start, stopAll } from '../crash/child';
-import { readTrace } from '../crash/trace';
+import type { TraceLine } from '../crash/trace';
 import { Random } from '../simulator/random';
 import type { AgentsChildOptions, Began } from './children/agents';
+import { mortal } from './mortal';
 
 /** Two stores beside each other: 50 kills in all. */
 const kills = 25;
 const patience = 300_000;
 
-let folder: string;
-let child: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-agents-'));
-  child = await bundle('test/services/children/agents.ts');
-});
-afterAll(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<AgentsChildOptions>('agents');
 
 describe.concurrent('agents whose process is killed', () => {
   it.each([1, 2])(
     'lose no message and drop no wake, and every delivery is counted (store %d)',
     async (number) => {
-      const home = join(folder, String(number));
-      await mkdir(home);
-      const store = join(home, 'venue.etch');
+      const store = child.at(`${number}.etch`);
       const random = new Random(number);
-      const traces: string[] = [];
+      const lines: TraceLine[] = [];
       for (let life = 0; life < kills; life++) {
-        const trace = join(home, `trace.${life}`);
-        traces.push(trace);
-        const seed = 1000 * number + life;
-        const { said, kill, ended } = start(child, { store, trace, seed } satisfies AgentsChildOptions);
+        const trace = child.at(`trace.${number}.${life}`);
         // Now and then before it has done anything.
-        if (!random.chance(0.1)) await said('working');
-        await pause(random.below(200));
-        kill();
-        expect(await ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
+        const word = random.chance(0.1) ? undefined : 'working';
+        lines.push(...(await child.live({ store, trace, seed: 1000 * number + life }, word, random.below(200))));
       }
 
-      const lines = (await Promise.all(traces.map(readTrace))).flat();
       const all = <T>(what: string) => lines.filter((line) => line.what === what).map(({ data }) => data as T);
       expect(all('wrong')).toEqual([]);
       for (const { damage, statuses } of all<{ damage: number; statuses: string[] }>('opened')) {

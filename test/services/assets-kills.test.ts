@@ -1,34 +1,22 @@
 // A real program that keeps assets in a real folder, killed with SIGKILL in mid-put fifty times in a row: every asset has its bytes, every put that
 // resolved is there, and nothing lies about that nobody names.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openAssets } from '../../src/services/assets';
-import { start, stopAll } from '../crash/child';
-import { readTrace } from '../crash/trace';
 import { Random } from '../simulator/random';
 import { gather, textBytes } from './assets-bytes';
 import type { AssetsChildOptions } from './children/assets';
+import { mortal } from './mortal';
 
 const lives = 50;
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-assets-'));
-});
-afterEach(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<AssetsChildOptions>('assets');
 
 describe('assets of a process that is killed in mid-put, fifty times', () => {
   it('have their bytes, and are those that it was told of', async () => {
-    const program = await bundle(join(import.meta.dirname, 'children/assets.ts'));
-    const store = join(folder, 'venue.etch');
+    const store = child.at('venue.etch');
     const blobs = () => readdir(join(store, 'blobs'));
     const random = new Random(3);
     /** Those that must be there. */
@@ -36,15 +24,11 @@ describe('assets of a process that is killed in mid-put, fifty times', () => {
     const counts = { puts: 0, unfinished: 0, unnamed: 0, deleted: 0 };
 
     for (let life = 1; life <= lives; life++) {
-      const trace = join(folder, `trace.${life}`);
-      const child = start(program, { store, trace, seed: life } satisfies AssetsChildOptions);
-      await child.said('working');
-      await pause(random.below(120));
-      child.kill();
-      expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
+      const trace = child.at(`trace.${life}`);
+      const lines = await child.live({ store, trace, seed: life }, 'working', random.below(120));
       // Of a put and a deletion that overlap either may be the later.
       const deleting = new Set<string>();
-      for (const { what, data } of await readTrace(trace)) {
+      for (const { what, data } of lines) {
         const hash = data as string;
         if (what === 'deleting') {
           deleting.add(hash);

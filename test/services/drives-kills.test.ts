@@ -1,45 +1,28 @@
 // A real program that works on a drive in a real folder, killed with SIGKILL in mid-write and mid-rename many times in a row; and a disk that is full.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openDrive } from '../../src/services/drives';
-import { start, stopAll } from '../crash/child';
 import { mountSmallDisk } from '../crash/small-disk';
-import { readTrace } from '../crash/trace';
 import { Random } from '../simulator/random';
 import { contentOf, type DrivesOptions, filesEach, filesMany } from './children/drives-plan';
 import { big, expectTree, listing } from './drives-world';
+import { mortal } from './mortal';
 
 const lives = 50;
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-drives-'));
-});
-afterEach(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<DrivesOptions>('drives');
 
 describe('a drive whose process is killed, fifty times', () => {
   it('is a tree of whole files, and folders that were renamed have one name and all that is in them', async () => {
-    const program = await bundle(join(import.meta.dirname, 'children/drives.ts'));
-    const store = join(folder, 'venue.etch');
+    const store = child.at('venue.etch');
     const random = new Random(9);
     const counts = { generations: 0, unfinished: 0, files: 0, moved: 0 };
     let durable = 0;
     for (let life = 1; life <= lives; life++) {
-      const trace = join(folder, `trace.${life}`);
-      const child = start(program, { store, trace } satisfies DrivesOptions);
-      await child.said(life % 10 === 0 ? 'opened' : 'working');
-      await pause(random.below(150));
-      child.kill();
-      expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
-      for (const { what, data } of await readTrace(trace)) if (what === 'durable') durable = data as number;
+      const trace = child.at(`trace.${life}`);
+      const lines = await child.live({ store, trace }, life % 10 === 0 ? 'opened' : 'working', random.below(150));
+      for (const { what, data } of lines) if (what === 'durable') durable = data as number;
 
       const venue = await openVenue({ store, signals: false });
       expect(venue.health()).toMatchObject({ status: 'ok', recovery: { damage: [], holes: [] } });

@@ -1,35 +1,23 @@
 // A real program that works on jobs, killed with SIGKILL in mid-work many times in a row on one store: every end that it was told of is there, no
 // job has two, what it had in hand is shown, and becomes what its policy says.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { type Job, type JobPolicy, type JobStatus, openJobs } from '../../src/services/jobs';
-import { start, stopAll } from '../crash/child';
-import { readTrace } from '../crash/trace';
 import { Random } from '../simulator/random';
 import type { JobsOptions } from './children/jobs';
+import { mortal } from './mortal';
 
 const lives = 50;
 /** By op. */
 const policies: Record<string, JobPolicy> = { again: 'retry', never: 'fail', asked: 'ask' };
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-jobs-'));
-});
-afterEach(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<JobsOptions>('jobs');
 
 describe('jobs of a process that is killed in mid-work, fifty times', () => {
   it('have the ends that it was told of, and what it had in hand is recovered by policy', async () => {
-    const program = await bundle(join(import.meta.dirname, 'children/jobs.ts'));
-    const store = join(folder, 'venue.etch');
+    const store = child.at('venue.etch');
     const random = new Random(8);
     /** What any life was told: it must be so for ever. */
     const ends = new Map<string, JobStatus>();
@@ -38,17 +26,14 @@ describe('jobs of a process that is killed in mid-work, fifty times', () => {
     const counts = { ended: 0, inHand: 0, retried: 0, redacted: 0, early: 0 };
 
     for (let life = 1; life <= lives; life++) {
-      const trace = join(folder, `trace.${life}`);
-      const child = start(program, { store, trace, policies } satisfies JobsOptions);
+      const trace = child.at(`trace.${life}`);
       // Now and then in the middle of recovering.
       const early = life % 5 === 0;
-      await child.said(early ? 'opened' : 'working');
-      await pause(random.below(early ? 15 : 150));
-      child.kill();
-      expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
+      const [word, ms] = early ? ['opened', 15] : ['working', 150];
+      const lines = await child.live({ store, trace, policies }, word, random.below(ms));
       if (early) counts.early++;
 
-      for (const { what, data } of await readTrace(trace)) {
+      for (const { what, data } of lines) {
         const [id, said] = data as [string, never];
         if (what === 'ended') {
           expect(ends.get(id) ?? said).toBe(said);

@@ -1,36 +1,24 @@
 // A real program that sets and rekeys secrets, killed with SIGKILL in mid-work many times in a row on one store: one key opens everything, what it was
 // told is durable is there. And a really full disk.
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openSecrets } from '../../src/services/secrets';
-import { start, stopAll } from '../crash/child';
 import { mountSmallDisk } from '../crash/small-disk';
-import { readTrace } from '../crash/trace';
 import { Random } from '../simulator/random';
 import { rememberingLogger } from '../venue/helpers';
 import type { SecretsOptions } from './children/secrets';
+import { mortal } from './mortal';
 
 const lives = 50;
 const firstSeed = '11'.repeat(32);
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-secrets-'));
-});
-afterEach(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<SecretsOptions>('secrets');
 
 describe('secrets of a process that is killed in mid-work, fifty times', () => {
   it('open with one key, all of them, and are what it was told', async () => {
-    const program = await bundle(join(import.meta.dirname, 'children/secrets.ts'));
-    const store = join(folder, 'venue.etch');
+    const store = child.at('venue.etch');
     const random = new Random(6);
     let seeds = [firstSeed];
     /** What each may be: one thing, and what was in hand at the kill. */
@@ -38,15 +26,11 @@ describe('secrets of a process that is killed in mid-work, fifty times', () => {
     const counts = { changes: 0, rekeys: 0, inHand: 0, inMidRekey: 0, newKeyAfterKill: 0 };
 
     for (let life = 1; life <= lives; life++) {
-      const trace = join(folder, `trace.${life}`);
-      const child = start(program, { store, trace, seeds, life } satisfies SecretsOptions);
-      await child.said('opened');
-      await pause(random.below(250));
-      child.kill();
-      expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL', stderr: '' });
+      const trace = child.at(`trace.${life}`);
+      const lines = await child.live({ store, trace, seeds, life }, 'opened', random.below(250));
 
       let inHand: [name: string, value: string | null] | undefined;
-      for (const { what, data } of await readTrace(trace)) {
+      for (const { what, data } of lines) {
         if (what === 'begun') {
           const [, name, value] = data as [number, string, string | null];
           inHand = [name, value];
@@ -100,7 +84,7 @@ describe('a disk that is full in mid-rekey', () => {
       const rekeying = secrets.rekey('22'.repeat(32));
       await expect.poll(() => venue.health().status, { timeout: 20_000 }).toBe('failing');
       // As a crash now would leave it.
-      const copy = join(folder, 'venue.etch');
+      const copy = child.at('copy.etch');
       await cp(options.store, copy, { recursive: true, filter: (path) => !path.endsWith('LOCK') });
       await cp(options.store.replace(/etch$/, 'key'), copy.replace(/etch$/, 'key'));
       const crashed = await openVenue({ ...options, store: copy });

@@ -1,31 +1,16 @@
 // Real kills: a child keeps sessions going in a real folder and is killed with SIGKILL, 50 times in all; each time the ledger is held to
 // what the child was told, and to what it showed before.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openSessions, type Session } from '../../src/services/sessions';
-import { start, stopAll } from '../crash/child';
-import { readTrace } from '../crash/trace';
+import type { readTrace } from '../crash/trace';
 import { Random } from '../simulator/random';
 import type { SessionsOptions } from './children/sessions';
+import { mortal } from './mortal';
 
 /** On each of two stores. */
 const lives = 25;
-let folder: string;
-let program: string;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-sessions-'));
-  program = await bundle(join(import.meta.dirname, 'children/sessions.ts'));
-});
-afterAll(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<SessionsOptions>('sessions');
 
 /** What children said of one session. */
 interface Said {
@@ -46,19 +31,13 @@ describe('sessions of a process that is killed', () => {
   it.concurrent.each([1, 2])(
     'are what it was told they are, on store %d',
     async (n) => {
-      const store = join(folder, `${n}.etch`);
+      const store = child.at(`${n}.etch`);
       const random = new Random(n);
       const said = new Map<string, Said>();
       const [orphaned, relaunched, untold] = [new Set<string>(), new Set<string>(), new Set<string>()];
       for (let life = 1; life <= lives; life++) {
-        const trace = join(folder, `trace.${n}.${life}`);
-        const child = start(program, { store, trace, life: 1000 * n + life } satisfies SessionsOptions);
-        await child.said('streaming');
-        await pause(random.below(200));
-        child.kill();
-        const { signal, stderr } = await child.ended;
-        expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
-        listen(said, await readTrace(trace));
+        const trace = child.at(`trace.${n}.${life}`);
+        listen(said, await child.live({ store, trace, life: 1000 * n + life }, 'streaming', random.below(200)));
         // Some lives begin where another one was killed.
         if (life < lives && random.chance(0.4)) continue;
 

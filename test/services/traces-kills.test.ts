@@ -1,32 +1,18 @@
 // Real kills: children run workflows on real stores and are killed with SIGKILL at random moments. What they did to the world is held against what
 // the store says of it.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/ts.mjs';
+import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openTraces, type Traces, type WorkflowResult } from '../../src/services/traces';
-import { start, stopAll } from '../crash/child';
 import { readTrace, type TraceLine } from '../crash/trace';
 import { Random } from '../simulator/random';
 import { kindOf, stepNames, type TracesOptions } from './children/traces-plan';
+import { mortal } from './mortal';
 
 /** Two stores beside each other: 50 kills in all. */
 const kills = 25;
 const patience = 300_000;
 
-let folder: string;
-let child: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidemark-traces-'));
-  child = await bundle('test/services/children/traces.ts');
-});
-afterAll(async () => {
-  await stopAll();
-  await rm(folder, { recursive: true, force: true });
-});
+const child = mortal<TracesOptions>('traces');
 
 /** All that was done to the world, in order; what was done to one trace in one text each. */
 class Witness {
@@ -98,9 +84,7 @@ describe.concurrent('workflows and checkpoints of a process that is killed', () 
     'are all there, go on, and undo each step at most once (store %i)',
     async (n) => {
       const random = new Random(n);
-      const home = join(folder, String(n));
-      await mkdir(home);
-      const store = join(home, 'venue.etch');
+      const store = child.at(`${n}.etch`);
       const witness = new Witness();
       const look = async (drained: boolean) => {
         const venue = await openVenue({ store, signals: false });
@@ -108,24 +92,15 @@ describe.concurrent('workflows and checkpoints of a process that is killed', () 
         await venue.close();
         return doubts;
       };
-      for (let life = 1; life <= kills + 1; life++) {
-        const trace = join(home, `trace.${life}`);
-        const drains = life > kills;
-        const process = start(child, { store, trace, life, drains } satisfies TracesOptions);
-        if (!drains) {
-          await process.said('working');
-          await pause(random.below(200));
-          process.kill();
-        }
-        const { code, signal, stderr } = await process.ended;
-        expect({ code, signal, stderr }).toEqual({
-          code: drains ? 0 : null,
-          signal: drains ? null : 'SIGKILL',
-          stderr: '',
-        });
-        witness.hear(await readTrace(trace));
+      for (let life = 1; life <= kills; life++) {
+        const trace = child.at(`trace.${n}.${life}`);
+        witness.hear(await child.live({ store, trace, life, drains: false }, 'working', random.below(200)));
         if (life % 5 === 0) await look(false);
       }
+      const trace = child.at(`trace.${n}`);
+      const { ended } = child.start({ store, trace, life: kills + 1, drains: true });
+      expect(await ended).toEqual({ code: 0, signal: null, stderr: '' });
+      witness.hear(await readTrace(trace));
       const doubts = await look(true);
       console.log(`${kills} kills: ${witness.report}, ${doubts} in doubt`);
     },
