@@ -1,12 +1,9 @@
 // node scripts/ts.mjs bench/services/jobs.ts: 10,000 and 100,000 jobs on a real folder: submit, run, list, open, memory; and how each grows. Each
 // size and round in a process of its own; prints a table of medians, and never fails for being slow.
-import { fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { openVenue } from '../../src/node';
 import { type Jobs, openJobs } from '../../src/services/jobs';
 import { readMemory } from '../meters';
-import { median } from '../stats';
+import { type Growth, runGrowth, type Sample } from './growth';
 
 const sizes = [10_000, 100_000] as const;
 const rounds = 3;
@@ -15,8 +12,7 @@ const atOnce = 1000;
 /** Jobs that are not finished, among all that are. */
 const open = 100;
 
-/** What is measured, and whether it grows with the number of jobs. */
-const rows: Record<string, { unit: string; grows: boolean; digits: number }> = {
+const rows: Growth['rows'] = {
   'submit all, durable': { unit: 'ms', grows: true, digits: 0 },
   'start and complete all but 100': { unit: 'ms', grows: true, digits: 0 },
   'list all, in pages of 1,000': { unit: 'ms', grows: true, digits: 1 },
@@ -33,8 +29,6 @@ const rows: Record<string, { unit: string; grows: boolean; digits: number }> = {
   'memory per job, opened and listed': { unit: 'B', grows: false, digits: 0 },
   'on disk per job, after a checkpoint': { unit: 'B', grows: false, digits: 0 },
 };
-
-type Sample = Record<string, number>;
 
 async function measure(size: number, store: string): Promise<Sample> {
   const sample: Sample = {};
@@ -113,47 +107,4 @@ async function measure(size: number, store: string): Promise<Sample> {
   return sample;
 }
 
-function inOwnProcess(size: number, store: string): Promise<Sample> {
-  return new Promise((resolve, reject) => {
-    const child = fork(process.argv[1]!, [String(size), store], {
-      execArgv: ['--expose-gc'],
-      env: { ...process.env, NODE_ENV: 'production' },
-    });
-    child.on('message', (sample) => resolve(sample as Sample));
-    child.on('exit', (code) => reject(new Error(`bench: ${size} jobs ended with ${code}`)));
-  });
-}
-
-async function main(): Promise<void> {
-  const scratch = join(process.cwd(), '.tmp', `bench-jobs-${process.pid}`);
-  mkdirSync(scratch, { recursive: true });
-  const samples = new Map<number, Sample[]>(sizes.map((size) => [size, []]));
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const size of sizes) samples.get(size)!.push(await inOwnProcess(size, join(scratch, `${size}-${round}`)));
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
-  const [small, large] = sizes;
-  const growth = (large / small) * (Math.log(large) / Math.log(small));
-  const text = (n: number) => n.toLocaleString('en');
-  console.log(
-    `${''.padEnd(42)}${text(small).padStart(12)}${text(large).padStart(12)}   grows by (n log n: ${growth.toFixed(1)})`,
-  );
-  for (const [name, { unit, grows, digits }] of Object.entries(rows)) {
-    const [few, many] = sizes.map((size) => median(samples.get(size)!.map((sample) => sample[name]!))) as [
-      number,
-      number,
-    ];
-    const cells = [few, many].map((n) =>
-      `${n.toLocaleString('en', { maximumFractionDigits: digits })} ${unit}`.padStart(12),
-    );
-    const ratio = many / few;
-    const verdict = grows ? (ratio <= growth ? 'no worse than n log n' : 'MORE than n log n') : 'not with n';
-    console.log(`${name.padEnd(42)}${cells.join('')}   ${ratio.toFixed(1)}x, ${verdict}`);
-  }
-}
-
-const [size, store] = process.argv.slice(2);
-if (size && store) process.send!(await measure(Number(size), store), () => process.disconnect());
-else await main();
+await runGrowth({ what: 'jobs', sizes, rounds, rows, measure });

@@ -1,12 +1,9 @@
 // node scripts/ts.mjs bench/services/sessions.ts: 1,000 and 10,000 sessions of 100 events on a real folder: start, append, list, replay, open,
 // memory; and how each grows. Each size in a process of its own; prints a table, and never fails for being slow. ROUNDS=3 for medians of three.
-import { fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { openVenue } from '../../src/node';
 import { type ListOptions, openSessions, type Sessions } from '../../src/services/sessions';
 import { readMemory } from '../meters';
-import { median } from '../stats';
+import { type Growth, runGrowth, type Sample } from './growth';
 
 const sizes = [1000, 10_000] as const;
 const rounds = Number(process.env.ROUNDS ?? 1);
@@ -17,8 +14,7 @@ const atOnce = 100;
 /** Sessions that are left running. */
 const running = 100;
 
-/** What is measured, and whether it grows with the number of sessions. */
-const rows: Record<string, { unit: string; grows: boolean; digits: number }> = {
+const rows: Growth['rows'] = {
   'start all, durable, 100 at once': { unit: 'ms', grows: true, digits: 0 },
   'append 100 events to each, then flush': { unit: 'ms', grows: true, digits: 0 },
   'append one event, without the flush': { unit: 'us', grows: false, digits: 2 },
@@ -35,8 +31,6 @@ const rows: Record<string, { unit: string; grows: boolean; digits: number }> = {
   'memory per session, opened and listed': { unit: 'B', grows: false, digits: 0 },
   'on disk per session, after a checkpoint': { unit: 'B', grows: false, digits: 0 },
 };
-
-type Sample = Record<string, number>;
 
 async function measure(size: number, store: string): Promise<Sample> {
   const sample: Sample = {};
@@ -136,51 +130,4 @@ async function measure(size: number, store: string): Promise<Sample> {
   return sample;
 }
 
-function inOwnProcess(size: number, store: string): Promise<Sample> {
-  return new Promise((resolve, reject) => {
-    const child = fork(process.argv[1]!, [String(size), store], {
-      execArgv: ['--expose-gc'],
-      env: { ...process.env, NODE_ENV: 'production' },
-    });
-    child.on('message', (sample) => resolve(sample as Sample));
-    child.on('exit', (code) => reject(new Error(`bench: ${size} sessions ended with ${code}`)));
-  });
-}
-
-async function main(): Promise<void> {
-  const scratch = join(process.cwd(), '.tmp', `bench-sessions-${process.pid}`);
-  mkdirSync(scratch, { recursive: true });
-  const samples = new Map<number, Sample[]>(sizes.map((size) => [size, []]));
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const size of sizes) {
-        const store = join(scratch, `${size}-${round}`);
-        samples.get(size)!.push(await inOwnProcess(size, store));
-        rmSync(store, { recursive: true });
-      }
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
-  const [small, large] = sizes;
-  const growth = (large / small) * (Math.log(large) / Math.log(small));
-  const text = (n: number) => n.toLocaleString('en');
-  console.log(
-    `${''.padEnd(44)}${text(small).padStart(12)}${text(large).padStart(12)}   grows by (n log n: ${growth.toFixed(1)})`,
-  );
-  for (const [name, { unit, grows, digits }] of Object.entries(rows)) {
-    const [few, many] = sizes.map((size) => median(samples.get(size)!.map((sample) => sample[name]!))) as [
-      number,
-      number,
-    ];
-    const cells = [few, many].map((n) =>
-      `${n.toLocaleString('en', { maximumFractionDigits: digits })} ${unit}`.padStart(12),
-    );
-    const ratio = many / few;
-    const verdict = grows ? (ratio <= growth ? 'no worse than n log n' : 'MORE than n log n') : 'not with n';
-    console.log(`${name.padEnd(44)}${cells.join('')}   ${ratio.toFixed(1)}x, ${verdict}`);
-  }
-}
-
-const [size, store] = process.argv.slice(2);
-if (size && store) process.send!(await measure(Number(size), store), () => process.disconnect());
-else await main();
+await runGrowth({ what: 'sessions', sizes, rounds, rows, measure });

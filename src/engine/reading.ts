@@ -37,7 +37,7 @@ export interface ReadCheckpoint {
 export async function readLog(log: StoredLog, { crypto, clock }: Tools): Promise<ReadLog> {
   const read: ReadLog = { log, lines: [], bad: [], size: 0 };
   const turn = turns(clock);
-  for await (const { bytes, at, ended } of splitLines(log.stream())) {
+  for await (const { bytes, at, ended } of linesOf(log.stream())) {
     read.size = at + bytes.length + (ended ? 1 : 0);
     const body = ended && crypto.digest && splitLine(bytes)?.body;
     const digest = body && body.length > digestBytesMin ? await crypto.digest!(body) : undefined;
@@ -60,7 +60,7 @@ export async function readCheckpoint(
   const digests: Promise<Bytes>[] = [];
   const found: { bytes: Bytes; digest: string }[] = [];
   const turn = turns(clock);
-  for await (const { bytes } of splitLines(file.stream())) {
+  for await (const { bytes } of linesOf(file.stream())) {
     lines.push(bytes);
     // Taken while the next ones are read, where the platform can.
     if (crypto.digest) digests.push(crypto.digest(bytes));
@@ -103,22 +103,22 @@ const tailBytes = 256 * 1024;
 export async function unnamedLines({ file, regions }: ReadCheckpoint, crypto: Crypto): Promise<Bytes[]> {
   const named = new Set(regions.flatMap(({ chunks }) => chunks.map(({ digest }) => digest)));
   const unnamed: Bytes[] = [];
-  for await (const { bytes, at } of splitLines(file.stream())) {
+  for await (const { bytes, at } of linesOf(file.stream())) {
     if (!named.has(digestOf(crypto, bytes)) && at + bytes.length + 1 < file.size) unnamed.push(bytes);
   }
   return unnamed;
 }
 
-interface RawLine {
+export interface RawLine {
   /** Without the "\n". */
-  bytes: Bytes;
+  readonly bytes: Bytes;
   /** Where it begins. */
-  at: number;
+  readonly at: number;
   /** Whether there is a "\n". */
-  ended: boolean;
+  readonly ended: boolean;
 }
 
-async function* splitLines(slabs: AsyncIterable<Bytes>): AsyncGenerator<RawLine> {
+export async function* linesOf(slabs: AsyncIterable<Bytes>): AsyncGenerator<RawLine> {
   let begun: Bytes[] = [];
   let at = 0;
   for await (const slab of slabs) {

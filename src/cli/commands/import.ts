@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Bytes } from '../../backend';
 import { decodeUtf8 } from '../../base/bytes';
+import { linesOf } from '../../engine/reading';
 import type { Join } from '../../lattice/joins';
 import { fromTagged, textOf } from '../../log/values';
 import { openVenue, type Venue } from '../../node';
@@ -10,7 +11,6 @@ import { CommandError, type Finding } from '../errors';
 import { counted, type Outcome, printable } from '../output';
 import type { Progress } from '../progress';
 import { exists } from '../store/copy';
-import { linesOf } from '../store/files';
 import { openToWrite } from '../store/open';
 import { readState } from '../store/state';
 

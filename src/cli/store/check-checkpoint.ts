@@ -2,13 +2,14 @@
 // holds what the index says. Reads the file once, line by line.
 
 import type { Bytes } from '../../base/bytes';
+import { linesOf, type RawLine } from '../../engine/reading';
 import { TOMBSTONE } from '../../lattice/joins';
 import { type ChunkMeta, decodeChunk, decodeIndex, type RegionMeta } from '../../log/checkpoint';
 import { type CheckpointPayload, digestOf, type Line, parseLine, verifyLine } from '../../log/line';
 import { nodeCrypto } from '../../platform/node-crypto';
 import type { Finding } from '../errors';
 import { counted } from '../output';
-import { linesOf, type RawLine, type StoreFile, type StoreFiles } from './files';
+import type { StoreFile, StoreFiles } from './files';
 import { refuseNewer } from './lines';
 
 export interface CheckpointCheck {

@@ -9,12 +9,13 @@ import { using, writeAll } from '../../../backends/fs/files';
 import { blobsName } from '../../../backends/fs/names';
 import { nodeDisk } from '../../../backends/fs/node-disk';
 import { concatBytes, LockedError } from '../../backend';
+import { linesOf, type RawLine } from '../../engine/reading';
 import { parseLine } from '../../log/line';
 import { nodeCrypto } from '../../platform/node-crypto';
 import { CommandError } from '../errors';
 import type { Progress } from '../progress';
 import { tornFrom } from './check-log';
-import { type BlobFile, type LogFile, linesOf, type RawLine, type StoreFiles, withStore } from './files';
+import { type BlobFile, type LogFile, type StoreFiles, withStore } from './files';
 import { readKeyFile } from './key';
 import { type Verification, verifyStore } from './verify';
 

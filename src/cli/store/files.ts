@@ -8,7 +8,7 @@ import { blobsName, isBlobName, lockName, parseName, quarantineName } from '../.
 import { nodeDisk } from '../../../backends/fs/node-disk';
 import { nodeProcesses } from '../../../backends/fs/processes';
 import { readFileAt, streamFile } from '../../../backends/fs/stored';
-import { type Bytes, concatBytes, TidemarkError } from '../../backend';
+import { type Bytes, TidemarkError } from '../../backend';
 import { CommandError } from '../errors';
 import type { Progress } from '../progress';
 
@@ -188,30 +188,4 @@ async function watch<T>(path: string, size: number, seen: { changed: boolean }, 
     if (!now || now.size < size) seen.changed = true;
     throw error;
   }
-}
-
-export interface RawLine {
-  /** Without the "\n". */
-  readonly bytes: Bytes;
-  /** Where it begins. */
-  readonly at: number;
-  /** Whether there is a "\n". */
-  readonly ended: boolean;
-}
-
-export async function* linesOf(slabs: AsyncIterable<Bytes>): AsyncGenerator<RawLine> {
-  let begun: Bytes[] = [];
-  let at = 0;
-  for await (const slab of slabs) {
-    let from = 0;
-    for (let to = slab.indexOf(10); to >= 0; to = slab.indexOf(10, from)) {
-      const bytes = concatBytes([...begun, slab.subarray(from, to)]);
-      begun = [];
-      yield { bytes, at, ended: true };
-      at += bytes.length + 1;
-      from = to + 1;
-    }
-    if (from < slab.length) begun.push(slab.subarray(from));
-  }
-  if (begun.length > 0) yield { bytes: concatBytes(begun), at, ended: false };
 }

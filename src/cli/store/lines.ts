@@ -2,9 +2,10 @@
 // state as little as src/log/line does; nothing is changed.
 
 import { TidemarkError } from '../../backend';
+import { linesOf } from '../../engine/reading';
 import { formatVersion, type Line, parseLine, verifyLine } from '../../log/line';
 import { nodeCrypto } from '../../platform/node-crypto';
-import { linesOf, type StoreFile, type StoreFiles } from './files';
+import type { StoreFile, StoreFiles } from './files';
 
 export interface ReadLine {
   readonly at: number;
