@@ -15,7 +15,7 @@ export const BUNDLES = [
   {
     name: 'core, with memory',
     goal: 18 * KB,
-    limit: 36_600,
+    limit: 36_650,
     source: `export { open } from 'src/venue.ts'; export * from 'backends/memory.ts'; export * from 'src/identity/noble.ts'; export * from 'src/platform/system.ts';`,
   },
   { name: 'page, with IndexedDB', goal: 22 * KB, limit: 45_000, source: `export { openVenue } from 'src/browser.ts';` },

@@ -117,7 +117,8 @@ export class Writer {
             this.settle();
             continue;
           }
-          commit.issued = promise.then(() => this.landed(commit, 'relaxed')).catch(() => false);
+          // The sweep that was on its way with it may have been sooner.
+          commit.issued = promise.then(() => commit.durable || this.landed(commit, 'relaxed')).catch(() => false);
         } catch (error) {
           if (!journal) throw error;
         }
@@ -129,9 +130,7 @@ export class Writer {
 
   /** A commit is durable. It counts as that when those before it are. */
   private landed(commit: Commit, durability: Durability): true {
-    // One that writeNow() has issued may land twice.
-    if (!commit.durable || durability === 'strict')
-      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
+    this.relaxed = durability === 'relaxed' && !this.options.backend.strict;
     commit.durable = true;
     while (this.commits[0]?.durable) this.settle();
     return true;

@@ -106,7 +106,7 @@ export const pages: readonly Sabotage[] = [
   one(
     'a flush takes a last write for more than it is',
     writer,
-    "    if (!commit.durable || durability === 'strict')\n      this.relaxed = durability === 'relaxed' && !this.options.backend.strict;\n",
+    "    this.relaxed = durability === 'relaxed' && !this.options.backend.strict;\n",
     "    if (durability === 'strict') this.relaxed = false;\n",
     goingAway,
   ),
