@@ -89,11 +89,12 @@ export async function readCheckpoint(
 
 /** The last line of a log, if it is one, without reading the others. */
 export async function lastLine(log: StoredLog, crypto: Crypto): Promise<Line | undefined> {
-  const length = Math.min(log.size, tailBytes);
-  const tail = await log.read(log.size - length, length);
-  const begin = tail.lastIndexOf(10, tail.length - 2) + 1;
-  // Without a line's end before it, it may be only half of it; then it does not parse, and the log is read whole.
-  return tail.at(-1) === 10 ? parseLine(crypto, tail.subarray(begin, tail.length - 1)) : undefined;
+  for (let length = Math.min(log.size, tailBytes); ; length = Math.min(log.size, length * 8)) {
+    const tail = await log.read(log.size - length, length);
+    if (tail.at(-1) !== 10) return undefined;
+    const begin = tail.lastIndexOf(10, tail.length - 2) + 1;
+    if (begin > 0 || length === log.size) return parseLine(crypto, tail.subarray(begin, tail.length - 1));
+  }
 }
 
 /** Enough for the last commit of all but the busiest programs. */

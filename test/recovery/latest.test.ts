@@ -65,6 +65,29 @@ describe('an opening shows what was durable last', () => {
     expect(state).toEqual(new Map([['notes/kept', 1]]));
   });
 
+  it('also when loss of power brings back a log of one large commit, and not the one before it', async () => {
+    const specimen = await lab.lay(new Map());
+    const logs = async () => (await readdir(specimen.store)).filter((name) => name.startsWith('log.'));
+    const venue = await specimen.open();
+    venue.region('notes').set('small', 1);
+    await venue.checkpoint();
+    venue.region('notes').set('large', 'x'.repeat(300_000));
+    await venue.flush();
+    const name = (await logs()).find((name) => name.startsWith('log.1.'))!;
+    const bytes = await readFile(join(specimen.store, name));
+    await venue.close();
+    for (let i = 0; i < 3; i++) {
+      const next = await specimen.open();
+      await next.checkpoint();
+      await next.close();
+    }
+    expect(await logs()).toEqual([]);
+    await writeFile(join(specimen.store, name), bytes);
+    const { state, recovery } = await specimen.look();
+    expect(recovery).toMatchObject({ ...quiet, commits: 0 });
+    expect([...state.keys()]).toEqual(['notes/large', 'notes/small']);
+  });
+
   it('also after a checkpoint that failed between two that did not', async () => {
     const specimen = await lab.lay(new Map([[keyName, Buffer.from(`${Buffer.from(seed).toString('hex')}\n`)]]));
     const backend = fsBackend(specimen.store);
