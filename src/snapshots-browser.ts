@@ -1,6 +1,7 @@
 // createSnapshotWriter for browsers and every other runtime that is not Node: a snapshot is a record in IndexedDB, the page's going away saves what is
 // pending.
 import { snapshotRecords } from '../backends/indexeddb/snapshots';
+import type { Bytes } from './base/bytes';
 import { TidemarkError } from './base/errors';
 import { writeWithPage } from './lifecycle/browser';
 import { consoleLogger, systemClock } from './platform/system';
@@ -40,8 +41,11 @@ export function createSnapshotWriter(options: SnapshotWriterOptions): SnapshotWr
   const records = snapshotRecords(target);
   const places = {
     at(key: string) {
-      const write = records.write.bind(undefined, key);
-      return { name: `indexeddb:${target}${key && `/${key}`}`, write, writeNow: write };
+      return {
+        name: `indexeddb:${target}${key && `/${key}`}`,
+        write: (bytes: Bytes) => records.write(key, bytes),
+        writeNow: (bytes: Bytes) => records.writeNow(key, bytes),
+      };
     },
     close: records.close,
   };

@@ -211,7 +211,6 @@ function swap(
   return write(db, ['meta', 'checkpoint', ...stores], 'strict', (tx) => {
     const { generation, ...record } = next;
     const meta = tx.objectStore('meta');
-    meta.add(record, metaKey(generation));
     meta.delete(IDBKeyRange.bound(metaKey(0), metaKey(before?.generation ?? generation), false, true));
     const parts = tx.objectStore('checkpoint');
     let from: Key = [];
@@ -226,5 +225,7 @@ function swap(
         if (last !== undefined) tx.objectStore(store).delete(under([writer], [writer, last]));
       }
     }
+    // Last: anywhere else its failure would not keep Firefox from doing the rest (see write()).
+    meta.add(record, metaKey(generation));
   });
 }

@@ -136,7 +136,7 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
     return storedLog(commits, {
       name: `${target}/commits/${name}`,
       generation,
-      change: (stores, issue) => use('cut a log', (db) => write(db, stores, 'strict', issue)),
+      change: (stores, issue) => use('cut a log', (db) => write(db, stores, 'strict', async (tx) => issue(tx))),
       quarantine,
     });
   }
@@ -193,8 +193,8 @@ export function indexeddbBackend(name: string, options: IndexedDBOptions = {}): 
   function put(db: IDBDatabase, store: CommitStore, commit: Bytes, at: CommitId, durability: Durability) {
     const again = store === 'commits' && inLast.has(placeOf(at));
     return write(db, again ? ['commits', 'last'] : [store], durability, (tx) => {
-      putCommit(tx, store, at, commit);
       if (again) removeCommit(tx, 'last', at);
+      putCommit(tx, store, at, commit);
     });
   }
 

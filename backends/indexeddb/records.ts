@@ -61,8 +61,10 @@ export const wake = (db: IDBDatabase): boolean => isAsleep(db) && waiting.delete
 export const isAsleep = (db: IDBDatabase): boolean => waiting.get(db) === 'asleep';
 
 /**
- * One transaction, issued and committed in this turn; settles whatever becomes of it.
- * @param issue may return a promise, if it awaits nothing but requests of the transaction.
+ * One transaction; settles whatever becomes of it.
+ * @param issue what it returns decides: a promise, if it awaits nothing but requests of the transaction, for all or nothing; anything else to
+ * have it issued and committed in this turn. Then Firefox (153) takes back what was done only if the last request fails: if another one does,
+ * it commits the rest.
  */
 export function write<T>(
   db: IDBDatabase,

@@ -11,8 +11,10 @@ export interface SnapshotRecordsOptions extends ConnectionOptions {
 }
 
 export interface SnapshotRecords {
-  /** Issued in this turn, if there is a connection. */
+  /** Whole, or as it was. */
   write(key: string, bytes: Bytes): Promise<void>;
+  /** Issued and committed in this turn, if there is a connection. In Firefox it may be damaged afterwards if the disk is full. */
+  writeNow(key: string, bytes: Bytes): Promise<void>;
   /** Undefined if there is none. */
   read(key: string): Promise<Bytes | undefined>;
   close(): void;
@@ -37,17 +39,17 @@ export function snapshotRecords(
   // Ahead: one that is opened as the page goes comes too late. What is wrong with it, the first write says.
   connection.run(async () => undefined).catch(() => undefined);
 
+  function issue(tx: IDBTransaction, key: string, bytes: Bytes): void {
+    const records = tx.objectStore('snapshots');
+    records.delete(under([key]));
+    records.put(bytes.length, [key]);
+    for (let at = 0, part = 0; at < bytes.length; at += commitPartBytes, part++)
+      records.put(bytes.slice(at, at + commitPartBytes).buffer, [key, part]);
+  }
+
   return {
-    write: (key, bytes) =>
-      run('save', (db) =>
-        write(db, stores, 'strict', (tx) => {
-          const records = tx.objectStore('snapshots');
-          records.delete(under([key]));
-          records.put(bytes.length, [key]);
-          for (let at = 0, part = 0; at < bytes.length; at += commitPartBytes, part++)
-            records.put(bytes.slice(at, at + commitPartBytes).buffer, [key, part]);
-        }),
-      ),
+    write: (key, bytes) => run('save', (db) => write(db, stores, 'strict', async (tx) => issue(tx, key, bytes))),
+    writeNow: (key, bytes) => run('save', (db) => write(db, stores, 'strict', (tx) => issue(tx, key, bytes))),
     async read(key) {
       const values = await run('read', (db) =>
         wrap(

@@ -250,6 +250,23 @@ export function checkpointsContract(stage: Stage): void {
       expectSame(await readAll(stored.checkpoints[0]!), bytes);
     });
 
+    it('of two that are made at the same time one stands, and all of it, where there can be another', async () => {
+      await stage.backend.open(venue);
+      if (stage.backend.exclusive) return expect(stage.backend.onAppend).toBeUndefined();
+      const other = stage.world.backend();
+      await other.open(venue);
+      for (let round = 0; round < 10; round++) {
+        const contents = [pattern(1000, round), pattern(2000, round)];
+        const made = await Promise.all(
+          [stage.backend, other].map((backend, n) => backend.checkpoint(pieces(contents[n]!), { [A]: round }, 0)),
+        );
+        expect(made.filter(Boolean).length).toBeGreaterThan(0);
+        const [stands] = (await stage.backend.newer!({})).checkpoints;
+        expectSame(await readAll(stands!), contents.find(({ length }) => length === stands!.size)!);
+      }
+      await other.close();
+    });
+
     it('leaves commits of other writers that it does not cover, where there are others', async () => {
       await stage.backend.open(venue);
       if (stage.backend.exclusive) return expect(stage.backend.onAppend).toBeUndefined();
