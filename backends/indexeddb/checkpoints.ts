@@ -116,8 +116,8 @@ export function storedCheckpoint(
       await quarantine(concatBytes(slabs), why);
       await use('retire a checkpoint', (db) =>
         write(db, ['meta', 'checkpoint'], 'strict', (tx) => {
-          tx.objectStore('meta').put(retired, metaKey(generation));
           tx.objectStore('checkpoint').delete(under([generation, attempt]));
+          tx.objectStore('meta').put(retired, metaKey(generation));
         }),
       );
     },

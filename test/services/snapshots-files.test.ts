@@ -43,7 +43,8 @@ beforeEach(async () => {
 afterEach(async () => {
   process.chdir(cwd);
   for (const writer of writers.splice(0)) await writer.close({ timeoutMs: 0 });
-  await rm(folder, { recursive: true, force: true });
+  // A writer that could not write may be in the middle of its last try, and put a file here while this goes on.
+  await rm(folder, { recursive: true, force: true, maxRetries: 20 });
 });
 
 /** Writes `text` as it is when it is asked. */

@@ -222,7 +222,8 @@ export class World {
     const [durable, live] = [copy(life.disk.durableView()), copy(life.disk.files())];
     checkQuarantine(this.quarantined, live);
     const end = await life.drive(life.open(this.sweepMs), answerMsMax);
-    checkNothingCut(storePath, end ? live : durable, this.disk.files());
+    // Of one that was refused a sync may have failed: the disk may have lost what was not durable then.
+    checkNothingCut(storePath, end && 'value' in end ? live : durable, this.disk.files());
     // An opening that did not get through may have put the rot into quarantine already.
     if (this.rot && (!end || 'error' in end)) this.rot = { ...this.rot, read: false };
     if (!end) return undefined;
