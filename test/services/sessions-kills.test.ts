@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { openVenue } from '../../src/node';
 import { openSessions, type Session } from '../../src/services/sessions';
-import type { readTrace } from '../crash/trace';
+import type { TraceLine } from '../crash/trace';
 import { Random } from '../simulator/random';
 import type { SessionsOptions } from './children/sessions';
 import { mortal } from './mortal';
@@ -100,7 +100,7 @@ describe('sessions of a process that is killed', () => {
   );
 });
 
-function listen(said: Map<string, Said>, lines: Awaited<ReturnType<typeof readTrace>>): void {
+function listen(said: Map<string, Said>, lines: readonly TraceLine[]): void {
   for (const { what, data } of lines) {
     if (what === 'streaming') continue;
     const { id, of, seq = 0, end } = data as { id: string; of?: string; seq?: number; end?: string };
